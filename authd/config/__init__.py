@@ -1,0 +1,1 @@
+"""authd.toml to typed settings, or to every error at once."""

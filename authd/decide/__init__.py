@@ -1,0 +1,1 @@
+"""From a request to its decision. Knows no sockets."""

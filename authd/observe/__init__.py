@@ -1,0 +1,1 @@
+"""What an operator sees. It is handed what it shows."""

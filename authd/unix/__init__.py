@@ -1,0 +1,1 @@
+"""Kernel calls that several parts need."""
