@@ -1,0 +1,53 @@
+"""What is known when a request has been decided."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from authd.protocols.errors import Answer
+from authd_backends.contract import Outcome, Request
+
+
+class NotAsked(Enum):
+    """Endings in which no backend had a say; the value is the word that logs and metrics use."""
+
+    NO_ROUTE = "no_route"
+    PROTOCOL_ERROR = "protocol_error"
+    THROTTLED = "throttled"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request, and what is known of its way here."""
+
+    request: Request
+    listener: str  # the path of the socket
+    protocol: str  # the codec's name
+    arrived: float  # time.monotonic() at accept
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One request's end: who, what, how long, and where the answer came from."""
+
+    request: Request  # with the login that the route made
+    protocol: str
+    outcome: Outcome | NotAsked
+    answer: Answer
+    reason: str  # for the operator; holds no password
+    backend: str  # the one whose verdict decided; empty where none was asked
+    mechanism: str  # its type
+    route: str
+    duration: float  # seconds since accept
+
+
+def answer_to(outcome: Outcome | NotAsked) -> Answer:
+    """What the client is told: an outage is a temporary failure, never a refusal."""
+    match outcome:
+        case Outcome.ACCEPTED:
+            return Answer.OK
+        case Outcome.UNAVAILABLE | NotAsked.THROTTLED:
+            return Answer.TEMPORARY_FAILURE
+        case Outcome.WRONG_PASSWORD | Outcome.UNKNOWN_USER | Outcome.DISABLED | Outcome.EXPIRED:
+            return Answer.REFUSAL
+        case NotAsked.NO_ROUTE | NotAsked.PROTOCOL_ERROR:
+            return Answer.REFUSAL
