@@ -1,0 +1,64 @@
+"""Type names as they stand in the configuration, to the classes behind them."""
+
+import re
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+from authd_backends.errors import MissingLibraryError, OptionError
+
+ENTRY_POINTS = "authd.backends"  # the group in which other distributions name their backends
+
+_CLASSES = {
+    "passwd-file": "authd_backends.passwd_file:PasswdFileBackend",
+    "sasldb": "authd_backends.sasldb.backend:SasldbBackend",
+}
+_NOT_YET = ("pam", "shadow", "getpwent", "ldap", "mysql", "postgresql", "sqlite")
+
+
+def known_types() -> tuple[str, ...]:
+    """The types that this package brings. Those of other distributions are found by name only: listing them is slow."""
+    return tuple(_CLASSES)
+
+
+def backend_type(name: str) -> type[Any]:
+    """Give the class of a type.
+
+    Raises OptionError for a name that nobody brings, with the nearest known one, and for a type that this version
+    does not bring yet; MissingLibraryError where the library of an extra is not installed.
+    """
+    if name in _CLASSES:
+        return _imported(name, _CLASSES[name])
+    if name in _NOT_YET:
+        raise OptionError(f"type: expected {_listed(known_types())}, got {name!r}: not yet: a later version brings it")
+    return _from_entry_point(name)
+
+
+def _imported(name: str, reference: str) -> type[Any]:
+    module, _, attribute = reference.partition(":")
+    try:
+        found: type[Any] = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == __name__.partition(".")[0]:
+            raise  # a defect of ours
+        raise MissingLibraryError(f"backend {name} needs: pip install authd[{name}]") from error
+    return found
+
+
+def _from_entry_point(name: str) -> type[Any]:
+    from importlib.metadata import entry_points  # slow, and no built-in type needs it
+
+    for entry_point in entry_points(group=ENTRY_POINTS, name=name):
+        found: type[Any] = entry_point.load()
+        return found
+    nearest = get_close_matches(_plain(name), [*_CLASSES, *_NOT_YET], 1, cutoff=0.6)
+    hint = f" (did you mean {nearest[0]}?)" if nearest else ""
+    raise OptionError(f"type: expected {_listed(known_types())}, got {name!r}{hint}")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_]+", "-", name.lower())
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:-1]) + " or " + names[-1]
