@@ -1,0 +1,150 @@
+"""``authd serve``, from its start to the last answer."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+from collections.abc import Sequence
+
+from authd.config.settings import ListenerSettings, LogLevel, Settings
+from authd.daemon.assembly import Daemon, assemble
+from authd.daemon import notify
+from authd.observe.decision_log import DecisionLog
+from authd.observe.targets import StderrTarget, TargetHandler
+from authd.server.listener import Listener, Reserve
+from authd.unix.privileges import forbid_core_dumps, raise_descriptor_limit
+from authd.unix.sockets import BoundSocket
+from authd_backends.errors import OptionError
+
+log = logging.getLogger(__name__)
+
+SPARE_DESCRIPTORS = 128  # for backends, files and logs, beside the connections
+GRACE = 1.0  # seconds after SIGTERM for a request to become whole
+STOP_MARGIN = 0.5  # seconds of shutdown_deadline kept for the last answers and log lines
+TICK = 0.02  # seconds between two looks at the last connections
+
+TAG_KEY_BYTES = 32
+
+
+def serve(
+    settings: Settings,
+    listeners: Sequence[tuple[ListenerSettings, BoundSocket]],
+    *,
+    owns_sockets: bool,
+    lifeline: int | None = None,
+) -> int:
+    """Serve until SIGTERM or SIGINT, or until `lifeline` (a pipe) has no writer any more; give the exit status.
+
+    `owns_sockets`: the socket files are unlinked at the end; otherwise the parent does that.
+    """
+    forbid_core_dumps()
+    target = StderrTarget()
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        target.attach(loop)
+        set_up_logging(target, settings.log.level)
+        try:
+            status = runner.run(_serve(settings, listeners, target, owns_sockets=owns_sockets, lifeline=lifeline))
+        finally:
+            target.flush()
+    return status
+
+
+def set_up_logging(target: StderrTarget, level: LogLevel) -> None:
+    """Send all that `logging` is told from `level` on to the target."""
+    logging.basicConfig(handlers=[TargetHandler(target)], level=level.value.upper(), force=True)
+
+
+async def _serve(
+    settings: Settings,
+    listeners: Sequence[tuple[ListenerSettings, BoundSocket]],
+    target: StderrTarget,
+    *,
+    owns_sockets: bool,
+    lifeline: int | None,
+) -> int:
+    decisions = DecisionLog(target.write, settings.log, secrets.token_bytes(TAG_KEY_BYTES))
+    try:
+        daemon = assemble(settings, decisions.record, _max_connections(settings.server.max_connections))
+    except OptionError as error:
+        log.error("%s", error)  # noqa: TRY400
+        return 2
+    stop = _stop_event(lifeline)
+    reserve = Reserve()
+    accepting = [
+        Listener(bound.socket, str(settings_.path), daemon.connections, reserve) for settings_, bound in listeners
+    ]
+    for listener, (settings_, _) in zip(accepting, listeners, strict=True):
+        listener.start()
+        log.info("listening on %s", settings_.path)
+    notify.ready()
+
+    await stop.wait()
+
+    notify.stopping()
+    if owns_sockets:
+        for _, bound in listeners:
+            bound.unlink()
+    for listener in accepting:
+        listener.stop()
+    await _finish(daemon, settings.server.shutdown_deadline)
+    _tell_what_was_done(daemon)
+    return 0
+
+
+def _stop_event(lifeline: int | None) -> asyncio.Event:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, log.warning, "reload: not yet: restart authd to take up a new configuration")
+    if lifeline is not None:
+        os.set_blocking(lifeline, False)
+        loop.add_reader(lifeline, _parent_has_gone, lifeline, stop)
+    return stop
+
+
+def _parent_has_gone(lifeline: int, stop: asyncio.Event) -> None:
+    asyncio.get_running_loop().remove_reader(lifeline)
+    log.error("the parent process has gone: ending")
+    stop.set()
+
+
+async def _finish(daemon: Daemon, shutdown_deadline: float) -> None:
+    """Answer all that are there: what is whole, within the deadline; the rest with a temporary failure."""
+    loop = asyncio.get_running_loop()
+    loop.call_later(GRACE, daemon.connections.stop_reading)
+    ends = loop.time() + max(0.0, shutdown_deadline - STOP_MARGIN)
+    while len(daemon.connections) and loop.time() < ends:
+        await asyncio.sleep(TICK)
+    daemon.connections.give_up_all("authd is stopping")
+
+
+def _tell_what_was_done(daemon: Daemon) -> None:
+    counts = daemon.connections.counters
+    outcomes = {f"{protocol}:{outcome}": count for (protocol, outcome), count in daemon.counters.requests.items()}
+    told = " ".join(f"{name}={count}" for name, count in sorted(outcomes.items()))
+    log.info(
+        "stopped after %d connections (%d ended early, %d too slow, %d evicted, %d turned away) %s",
+        counts.accepted,
+        counts.ended_early,
+        counts.too_slow,
+        counts.evicted,
+        counts.turned_away,
+        told,
+    )
+
+
+def _max_connections(wanted: int) -> int:
+    """What the limit of descriptors leaves of max_connections."""
+    possible = raise_descriptor_limit() - SPARE_DESCRIPTORS
+    if possible >= wanted:
+        return wanted
+    log.warning(
+        "server.max_connections: expected a descriptor limit of %d (LimitNOFILE=, ulimit -n), got %d: serving %d",
+        wanted + SPARE_DESCRIPTORS,
+        possible + SPARE_DESCRIPTORS,
+        possible,
+    )
+    return max(1, possible)

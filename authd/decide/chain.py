@@ -1,0 +1,87 @@
+"""Asks backends in order until one of them ends it."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from authd.config.settings import Following
+from authd_backends.contract import Outcome, Request, Verdict
+
+log = logging.getLogger(__name__)
+
+_RANK = {
+    Outcome.ACCEPTED: 0,
+    Outcome.UNAVAILABLE: 1,
+    Outcome.DISABLED: 2,
+    Outcome.EXPIRED: 3,
+    Outcome.WRONG_PASSWORD: 4,
+    Outcome.UNKNOWN_USER: 5,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A backend as the chain asks it: at once, or awaited on a thread or the loop within its own deadline."""
+
+    name: str
+    type: str
+    ask: Callable[[Request], Verdict | Awaitable[Verdict]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Backends in the order in which they are asked, and which outcomes end it.
+
+    UNKNOWN_USER goes on. ACCEPTED, DISABLED and EXPIRED end it. WRONG_PASSWORD and UNAVAILABLE do what was set.
+    """
+
+    members: Sequence[Member]
+    on_wrong_password: Following = Following.STOP
+    on_unavailable: Following = Following.CONTINUE
+
+    async def ask(self, request: Request) -> tuple[Verdict, Member]:
+        """Give the verdict that counts and whose it is.
+
+        Any ACCEPTED wins; else UNAVAILABLE if any was, since that backend might have accepted; else the most telling
+        refusal: DISABLED, EXPIRED, WRONG_PASSWORD, UNKNOWN_USER.
+        """
+        found: list[tuple[Verdict, Member]] = []
+        for member in self.members:
+            verdict = await _ask_safely(member, request)
+            found.append((verdict, member))
+            if not self._goes_on(verdict.outcome):
+                break
+        return min(found, key=lambda each: _RANK[each[0].outcome])
+
+    def _goes_on(self, outcome: Outcome) -> bool:
+        match outcome:
+            case Outcome.UNKNOWN_USER:
+                return True
+            case Outcome.WRONG_PASSWORD:
+                return self.on_wrong_password is Following.CONTINUE
+            case Outcome.UNAVAILABLE:
+                return self.on_unavailable is Following.CONTINUE
+            case Outcome.ACCEPTED | Outcome.DISABLED | Outcome.EXPIRED:
+                return False
+
+
+async def _ask_safely(member: Member, request: Request) -> Verdict:
+    """What a backend raises is a defect: an outage for the client and a line for the operator.
+
+    The error's own text is left out, since it may quote what the client sent.
+    """
+    try:
+        answer = member.ask(request)
+        return answer if isinstance(answer, Verdict) else await answer
+    except Exception as error:
+        log.error("backend %s: %s", member.name, where_raised(error))  # noqa: TRY400
+        return Verdict(Outcome.UNAVAILABLE, f"defect: {type(error).__name__}")
+
+
+def where_raised(error: BaseException) -> str:
+    """The kind of an error and where it was raised, without its text."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f" at {frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else ""
+    return f"{type(error).__name__}{place}"

@@ -1,0 +1,272 @@
+"""Clients that could not be answered in the accept callback."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from authd.server.admission import Admission
+from authd.server.counters import ConnectionCounters
+from authd.server.deadlines import Deadlines
+from authd.server.desk import TURNED_AWAY, Desk, Pending
+from authd.unix.sockets import peer_credentials
+
+MAX_READ = 16 * 1024  # bytes taken from a socket at once: more than any request has
+MAX_PARTIAL = 32 * 1024 * 1024  # bytes of unfinished requests, all connections together
+MAX_DRAINED = 64 * 1024  # bytes read and thrown away behind an answer
+DRAIN_DEADLINE = 1.0  # seconds for the client to close after its answer
+UNKNOWN_UID = -1  # the caller of a connection that the kernel does not tell
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_connections: int
+    request_deadline: float  # seconds from accept to the answer
+    read_deadline: float  # seconds from accept to a whole request
+
+
+class Wire:
+    """The one buffer that sockets are read into; it is zeroed after each use, since it held passwords."""
+
+    def __init__(self) -> None:
+        self._view = memoryview(bytearray(MAX_READ))
+        self._zeros = bytes(MAX_READ)
+
+    def receive(self, sock: socket.socket) -> memoryview:
+        """Read what has come; nothing where the client has left. Raises BlockingIOError where nothing has come."""
+        try:
+            return self._view[: sock.recv_into(self._view, 0, socket.MSG_DONTWAIT)]
+        except BlockingIOError:
+            raise
+        except OSError:
+            return self._view[:0]
+
+    def wipe(self, size: int) -> None:
+        self._view[:size] = self._zeros[:size]
+
+
+def send(sock: socket.socket, answer: bytes) -> None:
+    """Send the whole answer at once; a client that has gone or does not read gets none."""
+    with suppress(OSError):
+        if answer:
+            sock.send(answer, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+
+
+class Connections:
+    """All connections that hold a slot, with the deadlines they live under."""
+
+    def __init__(self, desk: Desk, limits: Limits, counters: ConnectionCounters, clock: Callable[[], float]) -> None:
+        self.desk = desk
+        self.counters = counters
+        self.wire = Wire()
+        self.clock = clock
+        self._admission: Admission[Connection] = Admission(limits.max_connections)
+        self._answer = Deadlines(limits.request_deadline, Connection.give_up, clock)
+        self._read = Deadlines(limits.read_deadline, Connection.stop_reading, clock)
+        self._drain = Deadlines(DRAIN_DEADLINE, Connection.close, clock)
+        self._partial = 0
+        self._may_wait = True
+
+    def __len__(self) -> int:
+        return len(self._admission)
+
+    def wait_for_request(self, sock: socket.socket, listener: str, arrived: float, data: bytes) -> None:
+        """Keep a client whose request has not come, or not all of it."""
+        connection = self._admit(sock, listener, arrived)
+        if connection is not None:
+            self._admission.expend(connection)
+            self._read.add(connection, arrived)
+            connection.read_more(data)
+
+    def wait_for_decision(self, sock: socket.socket, listener: str, arrived: float, pending: Pending) -> None:
+        """Keep a client whose request waits for its decision."""
+        connection = self._admit(sock, listener, arrived)
+        if connection is None:
+            pending.steps.close()
+            self.desk.abandon(pending, "every slot of max_connections is busy")
+        else:
+            connection.decide(pending)
+
+    def make_room(self) -> bool:
+        """Close a connection that nobody works for, if there is one."""
+        connection = self._admission.first_to_go()
+        if connection is None:
+            return False
+        self.counters.evicted += 1
+        connection.close()
+        return True
+
+    def no_longer_reads(self, connection: "Connection") -> None:
+        self._admission.keep(connection)
+        self._read.discard(connection)
+
+    def drains(self, connection: "Connection") -> None:
+        self._answer.discard(connection)
+        self._admission.expend(connection)
+        self._drain.add(connection, self.clock())
+
+    def holds_partial(self, size: int) -> None:
+        """Count bytes of unfinished requests; beyond the bound the oldest go."""
+        self._partial += size
+        while self._partial > MAX_PARTIAL and (oldest := self._read.oldest()) is not None:
+            self.counters.evicted += 1
+            oldest.close()
+
+    def release(self, connection: "Connection") -> None:
+        for deadlines in (self._answer, self._read, self._drain):
+            deadlines.discard(connection)
+        self._admission.release(connection)
+
+    def stop_reading(self) -> None:
+        """Wait for no request any longer, only for decisions."""
+        while (connection := self._read.oldest()) is not None:
+            connection.stop_reading()
+
+    def give_up_all(self, reason: str) -> None:
+        """Answer all that still wait with a temporary failure."""
+        for connection in self._admission.connections():
+            connection.give_up(reason)
+            connection.close()
+
+    @contextmanager
+    def nobody_may_wait(self) -> Iterator[None]:
+        """While this lasts, who cannot be answered at once is turned away."""
+        self._may_wait = False
+        try:
+            yield
+        finally:
+            self._may_wait = True
+
+    def _admit(self, sock: socket.socket, listener: str, arrived: float) -> "Connection | None":
+        if not self._may_wait or (self._admission.full and not self.make_room()):
+            self.counters.turned_away += 1
+            send(sock, TURNED_AWAY)
+            sock.close()
+            return None
+        connection = Connection(self, sock, listener, arrived)
+        try:
+            uid = peer_credentials(sock).uid
+        except OSError:
+            uid = UNKNOWN_UID
+        self._admission.take(connection, uid)
+        self._answer.add(connection, arrived)
+        return connection
+
+
+class Connection:
+    """One client: reads its request, waits for the decision, answers, drains, closes."""
+
+    def __init__(self, all_: Connections, sock: socket.socket, listener: str, arrived: float) -> None:
+        self.arrived = arrived
+        self._all = all_
+        self._socket = sock
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._data = bytearray()
+        self._pieces = 0
+        self._drained = 0
+        self._pending: Pending | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def read_more(self, data: bytes) -> None:
+        """Begin to read, behind the bytes that have come already."""
+        self._loop.add_reader(self._socket.fileno(), self._readable)
+        if data:
+            self._append(data)
+
+    def decide(self, pending: Pending) -> None:
+        """Begin to wait for the decision."""
+        self._pending = pending
+        self._task = self._loop.create_task(self._finish(pending))
+
+    def stop_reading(self) -> None:
+        """The request is not whole in time. Who has sent something is told a temporary failure."""
+        self._all.counters.too_slow += 1
+        if self._data:
+            send(self._socket, TURNED_AWAY)
+        self.close()
+
+    def give_up(self, reason: str = "no decision within request_deadline") -> None:
+        """The decision has not come in time: a temporary failure, whatever it would have been."""
+        if self._pending is None or self._task is None:
+            return
+        pending, self._pending = self._pending, None
+        self._task.cancel()
+        self._reply(self._all.desk.abandon(pending, reason))
+
+    def close(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket.fileno())
+            self._socket.close()
+            self._forget_data()
+            self._all.release(self)
+
+    def _readable(self) -> None:
+        try:
+            data = self._all.wire.receive(self._socket)
+        except BlockingIOError:
+            return
+        if not data:
+            self._all.counters.ended_early += 1
+            self.close()
+            return
+        try:
+            self._append(data)
+        finally:
+            self._all.wire.wipe(len(data))
+
+    def _append(self, data: bytes | memoryview) -> None:
+        self._pieces += 1
+        self._data += data
+        self._all.holds_partial(len(data))
+        if self._socket.fileno() < 0:  # closed to keep the bound
+            return
+        with memoryview(self._data) as view:
+            looked = self._all.desk.look(view, self._listener, self.arrived)
+        if looked is None:
+            return
+        self._all.no_longer_reads(self)
+        self._loop.remove_reader(self._socket.fileno())
+        if self._pieces == 1 and len(data) == MAX_READ:
+            self._pieces = 2  # there may be more to read
+        self._forget_data()
+        if isinstance(looked, bytes):
+            self._reply(looked)
+        else:
+            self.decide(looked)
+
+    def _forget_data(self) -> None:
+        self._all.holds_partial(-len(self._data))
+        self._data[:] = bytes(len(self._data))
+        self._data.clear()
+
+    async def _finish(self, pending: Pending) -> None:
+        answer = await self._all.desk.finish(pending)
+        if self._pending is not None:
+            self._pending = None
+            self._reply(answer)
+
+    def _reply(self, answer: bytes) -> None:
+        """Answer, and close at once where nothing can be left to read: to close over unread bytes is a reset."""
+        send(self._socket, answer)
+        if self._pieces <= 1:
+            self.close()
+            return
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.close()
+            return
+        self._all.drains(self)
+        self._loop.add_reader(self._socket.fileno(), self._drain)
+
+    def _drain(self) -> None:
+        try:
+            data = self._all.wire.receive(self._socket)
+        except BlockingIOError:
+            return
+        self._all.wire.wipe(len(data))
+        self._drained += len(data)
+        if not data or self._drained > MAX_DRAINED:
+            self.close()

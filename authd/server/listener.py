@@ -1,0 +1,155 @@
+"""Accepts, and answers in the same breath whoever can be answered."""
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+
+from authd.server.connection import MAX_READ, Connections, send
+
+log = logging.getLogger(__name__)
+
+ACCEPTS_PER_TURN = 64  # then the loop looks at everything else
+PAUSE = 0.1  # seconds without accepting when the system has nothing left to accept with
+
+_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+_OUT_OF_MEMORY = (errno.ENOBUFS, errno.ENOMEM)
+
+
+class Reserve:
+    """A descriptor kept free, so that a client can be accepted and told so when there is no other."""
+
+    def __init__(self) -> None:
+        self._descriptor: int | None = None
+        self.refill()
+
+    def refill(self) -> None:
+        if self._descriptor is None:
+            try:
+                self._descriptor = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                self._descriptor = None
+
+    def spend(self) -> bool:
+        """Free the descriptor; False where there is none to free."""
+        if self._descriptor is None:
+            return False
+        os.close(self._descriptor)
+        self._descriptor = None
+        return True
+
+
+class Listener:
+    """One listening socket on the loop.
+
+    The client has nearly always written before it is accepted: one accept, one recv, one look, one send, one close
+    serve it, with no object of its own. Only who has to wait becomes a `Connection`.
+    """
+
+    def __init__(self, sock: socket.socket, path: str, connections: Connections, reserve: Reserve) -> None:
+        """`sock` listens and does not block."""
+        self._socket = sock
+        self._path = path
+        self._connections = connections
+        self._reserve = reserve
+        self._loop = asyncio.get_running_loop()
+        self._paused: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self._paused = None
+        self._loop.add_reader(self._socket.fileno(), self._readable)
+
+    def stop(self) -> None:
+        """Accept whoever already waits, then close."""
+        self._loop.remove_reader(self._socket.fileno())
+        if self._paused is not None:
+            self._paused.cancel()
+        while self._accept():
+            pass
+        self._socket.close()
+
+    def _readable(self) -> None:
+        for _ in range(ACCEPTS_PER_TURN):
+            if not self._accept():
+                return
+
+    def _accept(self) -> bool:
+        """Serve one client; False where nobody waits or nobody can be accepted now."""
+        try:
+            sock, _ = self._socket.accept()
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            return self._accept_in_need(error)
+        self._serve(sock)
+        return True
+
+    def _serve(self, sock: socket.socket) -> None:
+        connections = self._connections
+        connections.counters.accepted += 1
+        arrived = connections.clock()
+        try:
+            data = connections.wire.receive(sock)
+        except BlockingIOError:
+            connections.wait_for_request(sock, self._path, arrived, b"")
+            return
+        size = len(data)
+        if not size:
+            connections.counters.ended_early += 1
+            sock.close()
+            return
+        try:
+            self._answer(sock, data, arrived)
+        finally:
+            connections.wire.wipe(size)
+
+    def _answer(self, sock: socket.socket, data: memoryview, arrived: float) -> None:
+        if len(data) == MAX_READ:  # there may be more to read before it can be closed
+            self._connections.wait_for_request(sock, self._path, arrived, bytes(data))
+            return
+        looked = self._connections.desk.look(data, self._path, arrived)
+        if isinstance(looked, bytes):
+            send(sock, looked)
+            sock.close()
+        elif looked is None:
+            self._connections.wait_for_request(sock, self._path, arrived, bytes(data))
+        else:
+            self._connections.wait_for_decision(sock, self._path, arrived, looked)
+
+    def _accept_in_need(self, error: OSError) -> bool:
+        """Accept failed. Where it was for want of descriptors, free one, and serve with that."""
+        if error.errno in (errno.ECONNABORTED, errno.EINTR, errno.EPROTO):
+            return True
+        if error.errno not in (*_OUT_OF_DESCRIPTORS, *_OUT_OF_MEMORY):
+            raise error
+        self._connections.counters.out_of_descriptors += 1
+        if error.errno in _OUT_OF_DESCRIPTORS and (self._serve_in_freed_place() or self._serve_with_reserve()):
+            return True
+        self._pause()
+        return False
+
+    def _serve_in_freed_place(self) -> bool:
+        return self._connections.make_room() and self._serve_next()
+
+    def _serve_with_reserve(self) -> bool:
+        if not self._reserve.spend():
+            return False
+        with self._connections.nobody_may_wait():
+            served = self._serve_next()
+        self._reserve.refill()
+        return served
+
+    def _serve_next(self) -> bool:
+        try:
+            sock, _ = self._socket.accept()
+        except OSError:
+            return False
+        self._serve(sock)
+        return True
+
+    def _pause(self) -> None:
+        """Accept nobody for a moment: a socket that stays readable would keep the loop spinning."""
+        if self._paused is None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._paused = self._loop.call_later(PAUSE, self.start)
