@@ -61,7 +61,9 @@ class Listener:
         self._loop.add_reader(self._socket.fileno(), self._readable)
 
     def stop(self) -> None:
-        """Accept whoever already waits, then close."""
+        """Accept whoever already waits, then close; once stopped it stays so."""
+        if self._socket.fileno() < 0:
+            return
         self._loop.remove_reader(self._socket.fileno())
         if self._paused is not None:
             self._paused.cancel()
