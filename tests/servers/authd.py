@@ -1,0 +1,29 @@
+"""authd itself, from this checkout."""
+
+import sys
+from pathlib import Path
+from signal import SIGTERM, Signals
+
+from tests.servers.box import Box
+
+CONFIGURATION = Path("/etc/authd/authd.toml")
+SOCKET = Path("/run/saslauthd/mux")  # where Debian's libsasl2 looks
+
+
+class Authd:
+    """`authd serve` in a box, on the configuration it is given; the folder of each listener has to be there."""
+
+    def __init__(self, box: Box, configuration: str) -> None:
+        self.box = box
+        self._listeners = configuration.count("[[listeners]]")
+        box.add_user("authd", groups=["sasl"])
+        box.write(CONFIGURATION, configuration, mode=0o640, group="authd")
+
+    def start(self) -> None:
+        """Return when every listener takes connections."""
+        self.process = self.box.start([sys.executable, "-m", "authd", "serve", "--config", CONFIGURATION])
+        self.process.wait_for_output("listening on", self._listeners)
+
+    def stop(self, number: Signals = SIGTERM) -> int:
+        """End it and give its exit status; nothing happens to one that has ended."""
+        return self.process.stop(number)
