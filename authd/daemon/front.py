@@ -6,12 +6,13 @@ import os
 import secrets
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 
-from authd.config.settings import ListenerSettings, LogLevel, Settings
-from authd.daemon.assembly import Daemon, assemble
+from authd.config.settings import ListenerSettings, Settings
 from authd.daemon import notify
+from authd.daemon.assembly import Daemon, assemble
 from authd.observe.decision_log import DecisionLog
-from authd.observe.targets import StderrTarget, TargetHandler
+from authd.observe.targets import StderrTarget, set_up_logging
 from authd.server.listener import Listener, Reserve
 from authd.unix.privileges import forbid_core_dumps, raise_descriptor_limit
 from authd.unix.sockets import BoundSocket
@@ -22,8 +23,6 @@ log = logging.getLogger(__name__)
 SPARE_DESCRIPTORS = 128  # for backends, files and logs, beside the connections
 GRACE = 1.0  # seconds after SIGTERM for a request to become whole
 STOP_MARGIN = 0.5  # seconds of shutdown_deadline kept for the last answers and log lines
-TICK = 0.02  # seconds between two looks at the last connections
-
 TAG_KEY_BYTES = 32
 
 
@@ -49,11 +48,6 @@ def serve(
         finally:
             target.flush()
     return status
-
-
-def set_up_logging(target: StderrTarget, level: LogLevel) -> None:
-    """Send all that `logging` is told from `level` on to the target."""
-    logging.basicConfig(handlers=[TargetHandler(target)], level=level.value.upper(), force=True)
 
 
 async def _serve(
@@ -113,11 +107,10 @@ def _parent_has_gone(lifeline: int, stop: asyncio.Event) -> None:
 
 async def _finish(daemon: Daemon, shutdown_deadline: float) -> None:
     """Answer all that are there: what is whole, within the deadline; the rest with a temporary failure."""
-    loop = asyncio.get_running_loop()
-    loop.call_later(GRACE, daemon.connections.stop_reading)
-    ends = loop.time() + max(0.0, shutdown_deadline - STOP_MARGIN)
-    while len(daemon.connections) and loop.time() < ends:
-        await asyncio.sleep(TICK)
+    asyncio.get_running_loop().call_later(GRACE, daemon.connections.stop_reading)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(max(0.0, shutdown_deadline - STOP_MARGIN)):
+            await daemon.connections.all_have_left()
     daemon.connections.give_up_all("authd is stopping")
 
 

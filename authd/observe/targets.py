@@ -7,6 +7,8 @@ import select
 import threading
 from collections import deque
 
+from authd.config.settings import LogLevel
+
 MAX_WAITING = 1024 * 1024  # bytes that wait for a slow reader; what comes beyond is counted and left out
 RETRY = 0.1  # seconds until a reader that was not ready is asked again
 
@@ -105,3 +107,8 @@ class TargetHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         text = f"{record.levelname.lower()}: {record.getMessage()}"
         self._target.write("".join(char if char.isprintable() else ascii(char)[1:-1] for char in text))
+
+
+def set_up_logging(target: StderrTarget, level: LogLevel) -> None:
+    """Send all that `logging` is told from `level` on to the target."""
+    logging.basicConfig(handlers=[TargetHandler(target)], level=level.value.upper(), force=True)

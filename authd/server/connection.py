@@ -67,6 +67,7 @@ class Connections:
         self._drain = Deadlines(DRAIN_DEADLINE, Connection.close, clock)
         self._partial = 0
         self._may_wait = True
+        self._one_left = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._admission)
@@ -117,6 +118,13 @@ class Connections:
         for deadlines in (self._answer, self._read, self._drain):
             deadlines.discard(connection)
         self._admission.release(connection)
+        self._one_left.set()
+
+    async def all_have_left(self) -> None:
+        """Wait until no connection holds a slot."""
+        while len(self):
+            self._one_left.clear()
+            await self._one_left.wait()
 
     def stop_reading(self) -> None:
         """Wait for no request any longer, only for decisions."""
