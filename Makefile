@@ -1,0 +1,34 @@
+# A stranger needs two: make demo, make test. Each does all its own set-up.
+PYTHON ?= /usr/bin/python3
+export PYTHON
+
+.PHONY: help venv demo test lint bench clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+
+venv: ## .venv/bin/authd, with all extras and the dev tools
+	@tools/setup.sh dev
+	@echo "Ready: .venv/bin/authd, made with $(PYTHON). Next: make demo, or make test"
+
+demo: ## authd at work: a user, a right and a wrong login
+	@tools/setup.sh run
+	@tools/demo.sh
+
+test: lint ## every check: lint, types, layers, tests with coverage
+	@tools/test.sh
+
+lint: ## ruff, mypy and the layers of the modules
+	@tools/setup.sh dev
+	.venv/bin/ruff check --quiet .
+	.venv/bin/ruff format --quiet --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: ## authd against Debian's saslauthd, in one run
+	@tools/setup.sh dev
+	.venv/bin/python -m bench
+
+clean: ## removes all that the others made
+	rm -rf .venv .cache bench/build dist .coverage* .hypothesis .*_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

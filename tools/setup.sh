@@ -1,0 +1,105 @@
+#!/bin/sh
+# Makes .venv and installs authd into it, editable.
+#
+#   tools/setup.sh run    what the demo needs: authd and argon2 (prebuilt)
+#   tools/setup.sh dev    what the tests need: all extras, of which Berkeley DB is compiled, and the dev tools
+#
+# PYTHON names the interpreter. Does nothing where it was done before for this checkout, Python and pyproject.toml.
+# As root it installs the build dependencies that are missing; anybody else is told what they are, and exits 1.
+set -eu
+umask 022  # a daemon that drops root has to read .venv
+
+cd "$(dirname "$0")/.."
+purpose=$1
+python=${PYTHON:-/usr/bin/python3}
+in_venv=.venv/bin/python
+
+say() { printf '%s\n' "$@"; }
+
+fail() {
+    say "$*" >&2
+    exit 1
+}
+
+quietly() { # COMMAND…: its output is shown only when it fails
+    output=$("$@" 2>&1) || fail "$output
+
+Failed: $*"
+}
+
+python_can() { "$python" -c "$1" 2>/dev/null; }
+
+check_python() {
+    if python_can 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+        return
+    fi
+    [ "$python" = /usr/bin/python3 ] && [ ! -e "$python" ] || # the package python3-venv brings it
+        fail "PYTHON=$python: expected Python 3.11 or newer, got $("$python" --version 2>&1)"
+}
+
+missing_packages() { # one a line, each for a file that is not there
+    python_can 'import venv, ensurepip' || echo python3-venv
+    if [ "$purpose" = dev ] && ! $in_venv -c 'import berkeleydb' 2>/dev/null; then
+        command -v gcc >/dev/null || echo gcc
+        [ -e /usr/include/db.h ] || echo libdb5.3-dev
+        python_can 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' || echo python3-dev
+    fi
+}
+
+install_packages() { # PACKAGE…
+    case $purpose in
+        run) why="makes .venv" ;;
+        dev) why="makes .venv; a compiler and headers build the Berkeley DB module" ;;
+    esac
+    command -v apt-get >/dev/null || fail "Missing, and there is no apt-get to install it: $*"
+    if [ "$(id -u)" != 0 ]; then
+        fail "Missing on this machine (python3-venv $why). An administrator has to run, once:
+
+    apt-get update && apt-get install --no-install-recommends $*
+"
+    fi
+    say "Installing Debian's $* (python3-venv $why)"
+    quietly apt-get -q update
+    quietly env DEBIAN_FRONTEND=noninteractive \
+        apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "$@"
+}
+
+make_venv() {
+    made_for="$PWD $("$python" -VV)"
+    if [ "$(cat .venv/made-for 2>/dev/null)" = "$made_for" ] && $in_venv -m pip --version >/dev/null 2>&1; then
+        return
+    fi
+    say "Making .venv with $("$python" --version) from $python"
+    quietly "$python" -m venv --clear .venv
+    say "$made_for" >.venv/made-for
+}
+
+pip_install() { quietly $in_venv -m pip --disable-pip-version-check install --quiet "$@"; }
+
+install_authd() {
+    case $purpose in
+        run)
+            say "Installing authd into .venv"
+            pip_install --editable '.[argon2]'
+            ;;
+        dev)
+            say "Installing authd, its extras and the dev tools into .venv (a minute or two)"
+            pip_install --upgrade 'pip>=25.1' # Debian 12's 23.0 knows no --group
+            pip_install --editable '.[argon2,sasldb]' --group dev
+            ;;
+    esac
+}
+
+fingerprint() { { pwd && "$python" -VV && cat pyproject.toml; } 2>&1 | sha256sum; }
+
+stamp=.venv/ready-to-$purpose
+if [ "$(cat "$stamp" 2>/dev/null)" != "$(fingerprint)" ]; then
+    rm -f "$stamp"
+    check_python
+    missing=$(missing_packages)
+    # shellcheck disable=SC2086  # a word for each package
+    [ -z "$missing" ] || install_packages $missing
+    make_venv
+    install_authd
+    fingerprint >"$stamp"
+fi
