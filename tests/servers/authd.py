@@ -11,12 +11,13 @@ SOCKET = Path("/run/saslauthd/mux")  # where Debian's libsasl2 looks
 
 
 class Authd:
-    """`authd serve` in a box, on the configuration it is given; the folder of each listener has to be there."""
+    """`authd serve` in a box, on the configuration it is given; a listener outside of /run/saslauthd needs its folder."""
 
     def __init__(self, box: Box, configuration: str) -> None:
         self.box = box
         self._listeners = configuration.count("[[listeners]]")
         box.add_user("authd", groups=["sasl"])
+        box.make_directory(SOCKET.parent, mode=0o710, group="sasl")
         box.write(CONFIGURATION, configuration, mode=0o640, group="authd")
 
     def start(self) -> None:
