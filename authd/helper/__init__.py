@@ -1,0 +1,1 @@
+"""The privileged side: it answers one question, does this password open this account, and nothing else."""

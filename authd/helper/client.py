@@ -1,0 +1,138 @@
+"""The front's side of the helper: connections to workers, each with one check at a time."""
+
+import asyncio
+import logging
+import socket
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from authd.helper.frames import MAX_FRAME, Answer, Check, Death, Frame, FrameError, Hello, encode, split
+from authd_backends.contract import Outcome, Request, Verdict
+
+log = logging.getLogger(__name__)
+
+IDLE = 60.0  # seconds after which a worker that nobody needs goes
+
+
+@dataclass(slots=True)
+class ClientCounters:
+    deaths: int = 0  # workers that were killed or crashed over a check of ours
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """A connection to a worker, which exists for it alone."""
+
+    socket: socket.socket
+    used: float = 0.0
+    buffer: bytearray = field(default_factory=bytearray)
+
+
+class _Retired(Exception):  # noqa: N818  # not an error
+    """The worker had done its share and went before it took up the check."""
+
+
+class HelperClient:
+    """The workers of one helper backend, as many as are needed at once and down to `min_idle` while nothing happens.
+
+    Who asks bounds how many checks run at once.
+    """
+
+    def __init__(
+        self, backend: str, path: Path, configuration: bytes, min_idle: int, clock: Callable[[], float]
+    ) -> None:
+        """`configuration`: the digest of what the front has read; the helper has to have read the same."""
+        self.counters = ClientCounters()
+        self._backend = backend
+        self._path = path
+        self._hello = encode(Hello(backend, configuration))
+        self._min_idle = min_idle
+        self._clock = clock
+        self._idle: deque[_Line] = deque()  # the longest unused first
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def check(self, request: Request) -> Verdict:
+        """Have a worker check the request. The helper's absence and a worker's death are outages."""
+        question = encode(Check(request))
+        try:
+            while self._idle:
+                try:
+                    return await self._ask(self._idle.pop(), question)
+                except _Retired:
+                    continue
+            return await self._ask(await self._connect(), question)
+        except _Retired:
+            return Verdict(Outcome.UNAVAILABLE, "the helper closed the connection")
+        except (OSError, FrameError) as error:
+            return Verdict(Outcome.UNAVAILABLE, f"helper {self._path}: {_told(error)}")
+
+    def close(self) -> None:
+        """Let all idle workers go."""
+        if self._timer is not None:
+            self._timer.cancel()
+        while self._idle:
+            self._idle.pop().socket.close()
+
+    async def _connect(self) -> _Line:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            connection.connect(str(self._path))  # AF_UNIX: at once, or EAGAIN where the backlog is full
+            await asyncio.get_running_loop().sock_sendall(connection, self._hello)
+        except BaseException:
+            connection.close()
+            raise
+        return _Line(connection)
+
+    async def _ask(self, line: _Line, question: bytes) -> Verdict:
+        try:
+            frame = await self._exchange(line, question)
+        except BaseException:
+            line.socket.close()
+            raise
+        match frame:
+            case Answer():
+                self._keep(line)
+                return frame.verdict
+            case Death():
+                line.socket.close()
+                self.counters.deaths += 1
+                log.error("backend %s: its worker %s", self._backend, frame.cause)
+                return Verdict(Outcome.UNAVAILABLE, f"the worker {frame.cause}")
+            case Hello() | Check():
+                line.socket.close()
+                raise FrameError("expected an answer")
+
+    async def _exchange(self, line: _Line, question: bytes) -> Frame:
+        loop = asyncio.get_running_loop()
+        while (frame := split(line.buffer)) is None:
+            try:
+                await loop.sock_sendall(line.socket, question)
+                question = b""
+                data = await loop.sock_recv(line.socket, MAX_FRAME)
+            except (BrokenPipeError, ConnectionResetError):
+                data = b""
+            if not data:
+                raise FrameError("expected the rest of an answer") if line.buffer else _Retired
+            line.buffer += data
+        if line.buffer:
+            raise FrameError("expected one answer to one check")
+        return frame
+
+    def _keep(self, line: _Line) -> None:
+        line.used = self._clock()
+        self._idle.append(line)
+        if self._timer is None and len(self._idle) > self._min_idle:
+            self._timer = asyncio.get_running_loop().call_later(IDLE, self._let_idle_go)
+
+    def _let_idle_go(self) -> None:
+        self._timer = None
+        while len(self._idle) > self._min_idle and self._idle[0].used <= self._clock() - IDLE:
+            self._idle.popleft().socket.close()
+        if len(self._idle) > self._min_idle:
+            self._timer = asyncio.get_running_loop().call_later(IDLE, self._let_idle_go)
+
+
+def _told(error: Exception) -> str:
+    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)

@@ -1,0 +1,113 @@
+"""authd as a process of its own, in a directory of its own, and clients of it."""
+
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+OK, NO, TEMPORARY = b"\0\2OK", b"\0\2NO", b"\0\0"
+ENOUGH = 60.0  # seconds that nothing here needs
+WITHOUT_PRIVILEGES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+AUTHD = (sys.executable, "-m", "authd")
+
+
+def unprivileged(command: Sequence[str]) -> list[str]:
+    """The command as authd sees an ordinary user's: root without a capability is none of its parents."""
+    return [*WITHOUT_PRIVILEGES, *command] if os.geteuid() == 0 else list(command)
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for a condition, in small steps and not for ever."""
+    ends = time.monotonic() + ENOUGH
+    while not condition():
+        assert time.monotonic() < ends, f"waited {ENOUGH:g} s for {what}"
+        time.sleep(0.01)
+
+
+def counted(*fields: bytes) -> bytes:
+    return b"".join(struct.pack(">H", len(field)) + field for field in fields)
+
+
+def connect(path: Path) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(ENOUGH)
+    client.connect(str(path))
+    return client
+
+
+def everything(client: socket.socket) -> bytes:
+    """All that comes until the other end closes."""
+    received = b""
+    with client:
+        while data := client.recv(4096):
+            received += data
+    return received
+
+
+def ask(path: Path, user: str, password: str, service: str = "smtp", realm: str = "") -> bytes:
+    client = connect(path)
+    client.sendall(counted(user.encode(), password.encode(), service.encode(), realm.encode()))
+    return everything(client)
+
+
+class Authd:
+    """A running authd with its log."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", log: Path, sockets: Sequence[Path]) -> None:
+        self.process = process
+        self.log_file = log
+        self.socket = sockets[0]
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text()
+
+    def wait_for_line(self, text: str) -> None:
+        until(lambda: text in self.log or self.process.poll() is not None, f"{text!r} in the log")
+        assert text in self.log, self.log
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(ENOUGH)
+
+
+@contextmanager
+def running(
+    directory: Path,
+    configuration: str,
+    *,
+    sockets: Sequence[str] = ("mux",),
+    command: Sequence[str] = AUTHD,
+    environment: dict[str, str] | None = None,
+) -> Iterator[Authd]:
+    """authd on `configuration`, in which ``DIR`` stands for the directory; ready, and ended with the block."""
+    file, log = directory / "authd.toml", directory / "log"
+    file.write_text(configuration.replace("DIR", str(directory)))
+    file.chmod(0o600)
+    with log.open("ab") as written:
+        process = subprocess.Popen(
+            unprivileged([*command, "serve", "--config", str(file)]),
+            stdin=subprocess.DEVNULL,
+            stdout=written,
+            stderr=written,
+            env={**os.environ, **(environment or {})},
+        )
+    authd = Authd(process, log, [directory / name for name in sockets])
+    try:
+        for name in sockets:
+            authd.wait_for_line(f"listening on {directory / name}")
+        yield authd
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(ENOUGH)
+            finally:
+                process.kill()
+        print(authd.log)  # noqa: T201  # pytest shows it with a failure
