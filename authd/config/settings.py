@@ -1,14 +1,25 @@
 """The configuration as typed, frozen data: one class for each section of authd.toml.
 
-Durations are seconds, sizes are bytes. The defaults stand here and nowhere else.
+Durations are seconds, sizes are bytes. The defaults and the ranges stand here and nowhere else; a deadline that the
+file leaves out is never longer than `request_deadline`.
 """
 
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from authd.config.values import NAME, NAMES, SOCKET_PATH, Listen, ListenerPaths, LoginTemplate, Mode, Network
+from authd_backends.kinds import Duration, Range, Size
 
 DEFAULT_SOCKET = Path("/run/saslauthd/mux")  # where Debian's libsasl2 looks
+
+Deadline = Annotated[float, Duration(minimum=0.001, maximum=3600)]  # past the hour no client waits any more
+Span = Annotated[float, Duration()]
+Count = Annotated[int, Range(0, 1_000_000_000)]
+SocketPath = Annotated[Path, SOCKET_PATH]
+Name = Annotated[str, NAME]
+Names = Annotated[tuple[str, ...], NAMES]
 
 
 class Protocol(Enum):
@@ -49,22 +60,22 @@ class LogTarget(Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerSettings:
-    user: str = "authd"  # what the front becomes when it was started as root
-    request_deadline: float = 8.0  # seconds from accept to answer, whatever happens
-    read_deadline: float = 5.0  # seconds for a request to arrive
-    shutdown_deadline: float = 10.0  # seconds from SIGTERM to the end
-    max_connections: int = 16384
+    user: Name = "authd"  # what the front becomes when it was started as root
+    request_deadline: Deadline = 8.0  # seconds from accept to answer, whatever happens
+    read_deadline: Deadline = 5.0  # seconds for a request to arrive
+    shutdown_deadline: Deadline = 10.0  # seconds from SIGTERM to the end
+    max_connections: Annotated[int, Range(1, 1_000_000)] = 16384
     answer_texts: bool = False  # Cyrus's texts behind OK and NO
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListenerSettings:
-    path: Path
+    path: SocketPath
     protocol: Protocol = Protocol.SASLAUTHD
-    mode: int = 0o660
-    owner: str | None = None  # None: who starts authd
-    group: str | None = None
-    backlog: int = 4096
+    mode: Annotated[int, Mode()] = 0o660
+    owner: Name | None = None  # None: who starts authd
+    group: Name | None = None
+    backlog: Annotated[int, Range(1, 65535)] = 4096
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,19 +83,19 @@ class BackendSettings:
     name: str
     type: str
     options: Any  # an instance of the backend's options_type
-    deadline: float = 5.0
-    max_concurrent: int | None = None  # None: the cores where it hashes, 32 where it waits
-    max_queued: int = 256
+    deadline: Deadline = 5.0
+    max_concurrent: Annotated[int, Range(1, 10_000)] | None = None  # None: the cores where it hashes, 32 where it waits
+    max_queued: Annotated[int, Range(0, 1_000_000)] = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RouteSettings:
-    backends: tuple[str, ...]
+    backends: Names
     name: str = ""
-    listeners: tuple[Path, ...] | None = None  # None: any, as in the two below
-    services: tuple[str, ...] | None = None
-    realms: tuple[str, ...] | None = None
-    login: str = "{user}"
+    listeners: Annotated[tuple[Path, ...] | None, ListenerPaths()] = None  # None: any, as in the two below
+    services: Names | None = None
+    realms: Names | None = None
+    login: Annotated[str, LoginTemplate()] = "{user}"
     cache: bool = True
     on_wrong_password: Following = Following.STOP
     on_unavailable: Following = Following.CONTINUE
@@ -93,41 +104,41 @@ class RouteSettings:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CacheSettings:
     enabled: bool = True
-    ttl: float = 300.0
-    negative_ttl: float = 15.0
-    stale_ttl: float = 0.0
-    max_entries: int = 100_000
+    ttl: Span = 300.0
+    negative_ttl: Span = 15.0
+    stale_ttl: Span = 0.0
+    max_entries: Count = 100_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThrottleSettings:
     enabled: bool = True
-    per_user: int = 10
-    per_user_hard: int = 0
-    per_address: int = 30
-    window: float = 600.0
-    failure_delay: float = 2.0
+    per_user: Count = 10
+    per_user_hard: Count = 0
+    per_address: Count = 30
+    window: Span = 600.0
+    failure_delay: Annotated[float, Duration(maximum=60)] = 2.0
     answer: ThrottleAnswer = ThrottleAnswer.TEMPFAIL
-    exempt: tuple[str, ...] = ("127.0.0.0/8", "::1")
+    exempt: tuple[Annotated[str, Network()], ...] = ("127.0.0.0/8", "::1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HelperSettings:
-    path: Path = Path("/run/authd/helper.sock")
-    check_deadline: float = 7.0
-    max_checks: int = 1000
-    max_memory: int = 64 * 1024 * 1024
-    min_idle: int = 1
+    path: SocketPath = Path("/run/authd/helper.sock")
+    check_deadline: Deadline = 7.0
+    max_checks: Annotated[int, Range(1, 1_000_000_000)] = 1000
+    max_memory: Annotated[int, Size(minimum=1 << 20)] = 64 * 1024 * 1024
+    min_idle: Annotated[int, Range(0, 10_000)] = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MetricsSettings:
-    listen: str | None = None  # "127.0.0.1:9479" or the path of a Unix socket
+    listen: Annotated[str, Listen()] | None = None  # "127.0.0.1:9479" or the path of a Unix socket
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ControlSettings:
-    path: Path = Path("/run/authd/control.sock")
+    path: SocketPath = Path("/run/authd/control.sock")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,68 @@
+"""The embedded default, for a start without any file: a passwd-file and a socket in the directories of who starts it.
+
+systemd names the directories of a service; else root has the system's and anybody else the XDG ones. This module
+imports little, for the commands that need nothing but the two paths.
+"""
+
+import os
+from pathlib import Path
+
+from authd.config.errors import ConfigError
+
+
+def default_users_file() -> Path:
+    """Give the passwd-file of the embedded default. Raises ConfigError for a variable that is no absolute path."""
+    return _state_directory() / "users"
+
+
+def default_socket() -> Path:
+    """Give the socket of the embedded default. Raises ConfigError for a variable that is no absolute path."""
+    return _runtime_directory() / "mux"
+
+
+def default_text() -> str:
+    """Give the embedded default as TOML. Raises ConfigError for a variable that is no absolute path."""
+    from authd_backends.kinds import quoted
+
+    socket, users = quoted(str(default_socket())), quoted(str(default_users_file()))
+    return f'[[listeners]]\npath = {socket}\n\n[backends.users]\ntype = "passwd-file"\npath = {users}\n'
+
+
+def _state_directory() -> Path:
+    if named := _systemd_directory("STATE_DIRECTORY"):
+        return named
+    if os.geteuid() == 0:
+        return Path("/var/lib/authd")
+    return (_directory("XDG_STATE_HOME") or _home() / ".local/state") / "authd"
+
+
+def _runtime_directory() -> Path:
+    if named := _systemd_directory("RUNTIME_DIRECTORY"):
+        return named
+    if os.geteuid() == 0:
+        return Path("/run/saslauthd")  # where Debian's libsasl2 looks
+    named = _directory("XDG_RUNTIME_DIR")
+    return named / "authd" if named else _state_directory() / "run"
+
+
+def _systemd_directory(variable: str) -> Path | None:
+    """The first of the directories that systemd.exec(5) puts into `variable`."""
+    return _absolute(variable, os.environ.get(variable, "").partition(":")[0])
+
+
+def _directory(variable: str) -> Path | None:
+    return _absolute(variable, os.environ.get(variable, ""))
+
+
+def _home() -> Path:
+    home = _absolute("HOME", os.path.expanduser("~"))  # noqa: PTH111  # Path.home() raises where nobody has a home
+    assert home is not None, "expanduser gives no empty path"
+    return home
+
+
+def _absolute(variable: str, value: str) -> Path | None:
+    if not value:
+        return None
+    if not value.startswith("/") or not value.isprintable():
+        raise ConfigError([f"environment: {variable}: expected an absolute path, got {value!a}"])
+    return Path(value)

@@ -1,0 +1,91 @@
+"""The file authd.toml to settings, or to every error in it."""
+
+import os
+import re
+import stat
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from authd.config.default import default_text
+from authd.config.errors import ConfigError
+from authd.config.location import located
+from authd.config.notices import not_yet, readable_secrets
+from authd.config.sections import read_settings
+from authd.config.settings import Settings
+from authd_backends.kinds import quoted, shown
+
+CONFIG_FILE = Path("/etc/authd/authd.toml")
+MAX_SIZE = 1 << 20  # bytes; what is larger is no configuration
+EMBEDDED = "embedded default"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that can be used. A warning is a line ``FILE:LINE: key: …``; `source` is the file's name."""
+
+    settings: Settings
+    warnings: list[str]
+    source: str
+
+
+def load(path: Path | None) -> Loaded:
+    """Read a file; None is /etc/authd/authd.toml if it exists, else the embedded default.
+
+    Raises ConfigError with every problem, a line each, in the order of the file.
+    """
+    if path is None and not _exists(CONFIG_FILE):
+        return _loaded(EMBEDDED, default_text().encode(), mode=0o600)
+    path = path or CONFIG_FILE
+    source = str(path) if str(path).isprintable() else quoted(str(path))
+    try:
+        with path.open("rb") as file:
+            content, mode = file.read(MAX_SIZE + 1), os.fstat(file.fileno()).st_mode
+    except OSError as error:
+        raise ConfigError([f"{source}: expected a file to read, got: {error.strerror}"]) from error
+    if len(content) > MAX_SIZE:
+        raise ConfigError([f"{source}: expected at most {MAX_SIZE} bytes, got more"])
+    return _loaded(source, content, mode)
+
+
+def _loaded(source: str, content: bytes, mode: int) -> Loaded:
+    text = _decoded(source, content)
+    table = _parsed(source, text)
+    settings, problems = read_settings(table)
+    if settings is None:
+        raise ConfigError(located(source, text, problems))
+    findings = [*not_yet(table), *(readable_secrets(table) if mode & stat.S_IROTH else ())]
+    return Loaded(settings, located(source, text, findings), source)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is a file, be it a dangling link or one that may not be looked at: those are errors, not absent."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _decoded(source: str, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError([f"{source}:{line}: expected UTF-8, got the byte 0x{content[error.start]:02x}"]) from None
+
+
+def _parsed(source: str, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError([f"{source}: expected TOML, got arrays or tables nested too deeply"]) from None
+    except ValueError as error:
+        found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error), re.DOTALL)
+        message, line, column = found.groups() if found else (str(error), None, None)
+        place = f"{source}:{line or text.count(chr(10)) + 1}"
+        where = f" at column {column}" if column else " at the end" if found else ""
+        raise ConfigError([f"{place}: expected TOML, got {shown(message)}{where}"]) from None
