@@ -26,7 +26,7 @@ login() { # EXPECTED COMMAND: shown, then run; what it prints has to be as expec
 }
 
 fail() {
-    say "The demo failed: $*" >&2
+    say "$*" >&2
     exit 1
 }
 
@@ -35,8 +35,8 @@ clean_up() {
     if [ -n "$daemon" ]; then
         kill "$daemon" 2>/dev/null && wait "$daemon" || true
     fi
-    if [ $status != 0 ] && [ -s "$place/log" ]; then
-        say "What authd said:" >&2
+    if [ $status != 0 ] && [ $status != 130 ] && [ -e "$place/log" ]; then
+        say "" "The demo failed. The log of authd:" >&2
         cat "$place/log" >&2
     fi
     rm -rf "$place"

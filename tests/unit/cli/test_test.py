@@ -2,6 +2,7 @@
 
 import io
 import socket
+import subprocess
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -203,3 +204,13 @@ def test_a_default_socket_that_cannot_be_named_is_wrong_use(
 
     assert status_of(*RIGHT) == 1
     assert "RUNTIME_DIRECTORY: expected an absolute path" in capsys.readouterr().err
+
+
+def test_it_starts_without_what_only_the_daemon_needs(tmp_path: Path) -> None:
+    words = ["-m", "authd", "test", *RIGHT, "-f", str(tmp_path / "nobody")]
+
+    done = subprocess.run([sys.executable, "-X", "importtime", *words], check=False, capture_output=True, text=True)
+
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time")}
+    assert "authd.cli.test" in imported
+    assert not imported & {"asyncio", "tomllib", "authd.config.settings", "authd.daemon", "authd_backends"}
