@@ -11,7 +11,7 @@ SOCKET = Path("/run/saslauthd/mux")  # where Debian's libsasl2 looks
 
 
 class Authd:
-    """`authd serve` in a box, on the configuration it is given; a listener outside of /run/saslauthd needs its folder."""
+    """`authd serve` in a box, on the configuration it is given; the folder of `SOCKET` is made for it."""
 
     def __init__(self, box: Box, configuration: str) -> None:
         self.box = box

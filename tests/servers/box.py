@@ -74,9 +74,7 @@ class Process:
 
     def wait_for_output(self, text: str, times: int = 1) -> None:
         """Return when the text was written so often; BoxError if the program ends before, or takes too long."""
-        wait_until(
-            lambda: self.output.count(text) >= times or not self.running, f"{self.name}: {text!r} in {self.output!r}"
-        )
+        wait_until(lambda: self.output.count(text) >= times or not self.running, f"{self.name}: {text!r}")
         if self.output.count(text) < times:
             raise BoxError(f"{self.name}: expected {text!r}, ended with {self._entry.returncode}: {self.output}")
 
@@ -185,8 +183,11 @@ class Box:
         return process
 
     def _entry(self, command: Sequence[str | Path], user: str) -> list[str | Path]:
-        become = ["setpriv", "--pdeathsig=KILL", f"--reuid={user}", f"--regid={user}", "--init-groups"]
-        return [*_ENTER, f"--target={self._pid}", "--", *become, "--", *command]
+        become = [] if user == "root" else [f"--reuid={user}", f"--regid={self._group_of(user)}", "--init-groups"]
+        return [*_ENTER, f"--target={self._pid}", "--", "setpriv", "--pdeathsig=KILL", *become, "--", *command]
+
+    def _group_of(self, user: str) -> str:
+        return next(row[3] for row in self._rows("/etc/passwd") if row[0] == user)
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "PATH": _PATH, "LC_ALL": "C.UTF-8", "PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'backends'}"}
@@ -226,8 +227,10 @@ class Box:
             self._append("/etc/group", f"{name}:x:{_free(groups)}:")
 
     def _ids(self, path: str) -> dict[str, int]:
-        rows = [line.split(":") for line in self.read(path).splitlines()]
-        return {row[0]: int(row[2]) for row in rows}
+        return {row[0]: int(row[2]) for row in self._rows(path)}
+
+    def _rows(self, path: str) -> list[list[str]]:
+        return [line.split(":") for line in self.read(path).splitlines()]
 
     def _append(self, path: str, line: str) -> None:
         self.write(path, f"{self.read(path)}{line}\n")

@@ -5,7 +5,6 @@ from smtplib import SMTP, SMTP_SSL, SMTPAuthenticationError
 
 from tests.servers.box import DEADLINE, HOSTNAME, Box, wait_until
 
-PACKAGES = ("postfix", "sasl2-bin", "libsasl2-modules")
 ROOT = "/var/spool/postfix"  # of its chrooted services
 SMTPD_CONF = "/etc/postfix/sasl/smtpd.conf"
 _LOG = "/var/spool/mail.log"
@@ -31,8 +30,8 @@ _SETTINGS = {
 class Postfix:
     """Submission with AUTH on port 25, and with TLS from the first byte on port 465."""
 
-    def __init__(self, box: Box, smtpd_conf: str, *, chroot: bool) -> None:
-        """Take libsasl2's configuration of smtpd, and whether smtpd runs below `ROOT` as Debian has it."""
+    def __init__(self, box: Box, smtpd_conf: str, *, chroot: bool, **settings: str) -> None:
+        """Take libsasl2's configuration of smtpd, whether smtpd runs below `ROOT`, and further lines of main.cf."""
         self.box = box
         box.add_user("postfix", groups=["sasl"])
         box.add_group("postdrop")
@@ -40,7 +39,7 @@ class Postfix:
         box.run(["cp", "/usr/share/postfix/main.cf.debian", "/etc/postfix/main.cf"])
         box.run(["cp", "/usr/share/postfix/master.cf.dist", "/etc/postfix/master.cf"])
         box.run(["cp", "/usr/share/postfix/dynamicmaps.cf", "/etc/postfix"])
-        box.run(["postconf", *(f"{name}={value}" for name, value in _SETTINGS.items())])
+        box.run(["postconf", *(f"{name}={value}" for name, value in {**_SETTINGS, **settings}.items())])
         box.run(["postconf", "-M", "smtps/inet=smtps inet n - y - - smtpd -o smtpd_tls_wrappermode=yes"])
         box.run(["postconf", "-F", *(f"{service}/inet/chroot={'ny'[chroot]}" for service in ("smtp", "smtps"))])
         box.run(["chgrp", "postdrop", *_SETGID])  # what the package's postinst does
