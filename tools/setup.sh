@@ -92,14 +92,18 @@ install_authd() {
 
 fingerprint() { { pwd && "$python" -VV && cat pyproject.toml; } 2>&1 | sha256sum; }
 
-stamp=.venv/ready-to-$purpose
-if [ "$(cat "$stamp" 2>/dev/null)" != "$(fingerprint)" ]; then
-    rm -f "$stamp"
-    check_python
-    missing=$(missing_packages)
-    # shellcheck disable=SC2086  # a word for each package
-    [ -z "$missing" ] || install_packages $missing
-    make_venv
-    install_authd
-    fingerprint >"$stamp"
+is_ready() { # PURPOSE
+    [ "$(cat ".venv/ready-to-$1" 2>/dev/null)" = "$(fingerprint)" ]
+}
+
+if is_ready dev || is_ready "$purpose"; then
+    exit 0
 fi
+rm -f .venv/ready-to-*
+check_python
+missing=$(missing_packages)
+# shellcheck disable=SC2086  # a word for each package
+[ -z "$missing" ] || install_packages $missing
+make_venv
+install_authd
+fingerprint >".venv/ready-to-$purpose"
