@@ -8,6 +8,7 @@ from authd_backends.kinds import HIDDEN, quoted
 from authd_backends.options import is_secret, written
 
 _LAST = ("cache", "throttle", "helper", "metrics", "control", "log")
+_NO_ROUTES = "# no [[routes]]: all backends are asked, in this order"
 
 
 def show(settings: Settings, source: str) -> str:
@@ -16,7 +17,7 @@ def show(settings: Settings, source: str) -> str:
         ("[server]", written(settings.server)),
         *(("[[listeners]]", written(each)) for each in settings.listeners),
         *((f"[backends.{each.name}]", _backend(each)) for each in settings.backends),
-        *(("[[routes]]", written(each)) for each in settings.routes),
+        *([("[[routes]]", written(each)) for each in settings.routes] or [(_NO_ROUTES, {})]),
         *((f"[{name}]", written(getattr(settings, name))) for name in _LAST),
     ]
     return f"# in force: {source}\n" + "".join(f"\n{header}\n{''.join(_lines(table))}" for header, table in tables)

@@ -1,7 +1,6 @@
 """Kinds of values that only the daemon's own sections hold."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from authd_backends.errors import OptionError
@@ -15,11 +14,10 @@ NAMES = ListOf(Text(), minimum=1)
 LOGIN_NAMES = ("user", "realm", "service")  # what a route knows when it makes the login
 
 
-@dataclass(frozen=True, slots=True)
 class Mode:
     """Permissions of a socket, as a string: TOML's own numbers would turn 660 into 0o1224 without a word."""
 
-    expected: str = 'octal permissions like "0660"'
+    expected = 'octal permissions like "0660"'
 
     def read(self, value: object) -> int:
         if not isinstance(value, str) or not re.fullmatch(r"0?[0-7]{3}", value):
@@ -30,11 +28,10 @@ class Mode:
         return f"{value:04o}"
 
 
-@dataclass(frozen=True, slots=True)
 class Network:
     """An address or network; bits behind the mask are refused: nobody can tell which of the two was meant."""
 
-    expected: str = 'an address or network like "10.0.0.0/8"'
+    expected = 'an address or network like "10.0.0.0/8"'
 
     def read(self, value: object) -> str:
         from ipaddress import ip_network  # 4 ms that most configurations need not spend
@@ -50,11 +47,10 @@ class Network:
         return value
 
 
-@dataclass(frozen=True, slots=True)
 class LoginTemplate:
     """The template of a route's login."""
 
-    expected: str = "a template of " + ", ".join(f"{{{name}}}" for name in LOGIN_NAMES)
+    expected = "a template of " + ", ".join(f"{{{name}}}" for name in LOGIN_NAMES)
 
     def read(self, value: object) -> str:
         text = Text(minimum=1).read(value)
@@ -68,11 +64,10 @@ class LoginTemplate:
         return value
 
 
-@dataclass(frozen=True, slots=True)
 class Listen:
     """Where to listen: a TCP address with its port, or the path of a Unix socket."""
 
-    expected: str = 'an address like "127.0.0.1:9479" or an absolute path'
+    expected = 'an address like "127.0.0.1:9479" or an absolute path'
 
     def read(self, value: object) -> str:
         text = Text(minimum=1).read(value)
@@ -87,11 +82,10 @@ class Listen:
         return value
 
 
-@dataclass(frozen=True, slots=True)
 class ListenerPaths:
     """Paths of listeners; with ``"*"`` among them any will do, as without the key."""
 
-    expected: str = 'a list of at least 1 (each the path of a listener or "*")'
+    expected = 'a list of at least 1 (each the path of a listener or "*")'
 
     def read(self, value: object) -> tuple[Path, ...] | None:
         if isinstance(value, list) and "*" in value:

@@ -64,9 +64,10 @@ def shown(value: object) -> str:
             return f"a {type(value).__name__}"
 
 
-@dataclass(frozen=True, slots=True)
 class Anything:
-    expected: str = "a value"
+    """Whatever TOML can hold, left as it is."""
+
+    expected = "a value"
 
     def read(self, value: object) -> object:
         return value
@@ -93,9 +94,10 @@ class Text:
         return value
 
 
-@dataclass(frozen=True, slots=True)
 class Flag:
-    expected: str = "true or false"
+    """A boolean, and never a number."""
+
+    expected = "true or false"
 
     def read(self, value: object) -> bool:
         if not isinstance(value, bool):
@@ -128,9 +130,10 @@ class Range:
         return value
 
 
-@dataclass(frozen=True, slots=True)
 class Number:
-    expected: str = "a number"
+    """A finite number."""
+
+    expected = "a number"
 
     def read(self, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
@@ -217,9 +220,10 @@ class FilePath:
         return str(value)
 
 
-@dataclass(frozen=True, slots=True)
 class Hidden:
-    expected: str = "a string"
+    """A string that is wrapped as it is read, and never written."""
+
+    expected = "a string"
 
     def read(self, value: object) -> Secret:
         return Secret(Text().read(value).encode())
