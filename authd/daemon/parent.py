@@ -128,10 +128,8 @@ class _Parent:
 
     def _stop(self, front: int) -> int:
         """Leave the front its time to answer whoever is in the backlog, and no more."""
-        for bound in self._sockets:
-            bound.unlink()
-        os.kill(front, signal.SIGTERM)
         self._let_go()
+        os.kill(front, signal.SIGTERM)
         end = time.monotonic() + self._shutdown_deadline + MARGIN
         while (code := _reaped(front)) is None:
             if time.monotonic() >= end:
@@ -145,7 +143,7 @@ class _Parent:
         return code if code >= 0 else FAILED
 
     def _let_go(self) -> None:
-        """Give the paths free, and close our ends: when the front's are closed too, nobody is left waiting there."""
+        """Give the paths free for whoever starts next; with our ends closed, the front's are the last."""
         for bound in self._sockets:
             bound.unlink()
             bound.close()

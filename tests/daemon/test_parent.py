@@ -55,7 +55,7 @@ class Running:
 
     def __init__(self, house: Path, *arguments: str, user: str = "nobody", shutdown_deadline: float = 10.0) -> None:
         self.path = house / "mux"
-        self._output = house / "output"
+        self._output = Path(tempfile.mkstemp(dir=house)[1])
         interpreter = os.path.realpath(sys.executable)  # that of a venv may lie in a clone that nobody can read
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
@@ -244,6 +244,18 @@ def test_a_front_that_does_not_end_is_killed_in_the_end(start: Callable[..., Run
     assert not running.path.exists()
 
 
+def test_another_can_start_while_the_front_still_answers(start: Callable[..., Running]) -> None:
+    ending = start("be deaf", shutdown_deadline=600.0)
+    ending.wait_for("serving")
+
+    ending.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: not ending.path.exists(), "the socket file to go")
+    another = start()
+
+    another.wait_for("serving")
+    assert ending.process.poll() is None
+
+
 def test_whoever_is_left_in_the_backlog_is_told_by_the_end_of_the_stream(start: Callable[..., Running]) -> None:
     running = start("be deaf", shutdown_deadline=0.0)
     running.wait_for("serving")
@@ -288,7 +300,7 @@ def test_a_front_whose_parent_was_killed_ends_and_a_new_parent_takes_over(
 
 
 def test_a_front_cannot_remove_what_the_parent_made(running: Running) -> None:
-    running.tell("unlink")
+    assert running.tell("unlink") == b"done"
 
     assert running.path.is_socket()
 

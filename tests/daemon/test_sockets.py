@@ -8,29 +8,28 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from authd.unix import sockets
-from authd.unix.sockets import SocketError, bind
+from authd.unix.sockets import bind
 
 NOBODY = pwd.getpwnam("nobody")
 BECOME_NOBODY = f"import os; os.setgroups([]); os.setgid({NOBODY.pw_gid}); os.setuid({NOBODY.pw_uid})\n"
 
-SWAP_WHAT_APPEARS = """
-print("watching", flush=True)
-count = 0
-while True:
-    for name in os.listdir("."):
-        if name.startswith(".authd-"):
-            count += 1
-            try:
-                os.rename(name, f"taken-{count}")
-                os.symlink("../victim", name)
-            except OSError:
-                pass
+SWAP_AND_BIND = """
+import os, sys
+from pathlib import Path
+from authd.unix.sockets import SocketError, bind
+directory, other = map(Path, sys.argv[1:])
+def swap(event, arguments):
+    if event == "open" and str(arguments[0]).startswith(".authd-") and (directory / arguments[0]).is_dir():
+        os.rename(directory / arguments[0], directory / "taken")
+        other.rename(directory / arguments[0])
+sys.addaudithook(swap)
+try: bind(directory / "mux", mode=0o666, owner="nobody", group="nogroup", backlog=1)
+except SocketError as error: print(error)
 """
 
 CONNECT = """
@@ -71,36 +70,31 @@ def run(script: str, *arguments: str | Path) -> str:
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
-def test_a_hostile_owner_of_the_directory_turns_nothing_of_ours_against_others(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_link_in_the_place_of_our_directory_leads_nowhere(directory: Path) -> None:
     """Whoever owns the directory may keep us from listening there, and no more."""
-    victim = directory.parent / "victim"
-    victim.mkdir(0o700)
-    (victim / "mux").write_text("precious")
-    (victim / "mux").chmod(0o600)
-    before = (victim / "mux").stat()
-    command = [sys.executable, "-c", BECOME_NOBODY + SWAP_WHAT_APPEARS]
-    monkeypatch.setattr(sockets, "PATIENCE", 0.0)
+    precious = directory.parent / "precious"
+    precious.mkdir(0o700)
+    (precious / "mux").touch(0o600)
+    before = (precious / "mux").stat()
+    link = directory.parent / "link"
+    link.symlink_to(precious)
 
-    with subprocess.Popen(command, cwd=directory, stdout=subprocess.PIPE, text=True) as hostile:
-        assert hostile.stdout is not None
-        assert hostile.stdout.readline() == "watching\n"
-        for _ in range(300):
-            with suppress(SocketError):
-                bound = bind(directory / "mux", mode=0o666, owner="nobody", group="nogroup", backlog=1)
-                bound.unlink()
-                bound.close()
-        hostile.kill()
+    assert run(SWAP_AND_BIND, directory, link).endswith("expected to listen there, got: Not a directory")
 
-    after = (victim / "mux").stat()
-    assert [entry.name for entry in victim.iterdir()] == ["mux"]
-    assert (after.st_mode, after.st_uid, after.st_ino, after.st_ctime_ns) == (
-        before.st_mode,
-        before.st_uid,
-        before.st_ino,
-        before.st_ctime_ns,
-    )
+    assert [entry.name for entry in precious.iterdir()] == ["mux"]
+    assert (precious / "mux").stat() == before
+
+
+def test_another_directory_in_the_place_of_ours_is_not_used(directory: Path) -> None:
+    """Its owner could replace the socket by a link before it is given away."""
+    other = directory.parent / "other"
+    other.mkdir()
+    os.chown(other, NOBODY.pw_uid, NOBODY.pw_gid)
+
+    told = run(SWAP_AND_BIND, directory, other)
+
+    assert told.endswith("expected to find the directory that was just made, got another one in its stead")
+    assert not (directory / "mux").exists()
 
 
 def test_who_is_not_in_the_group_cannot_connect(directory: Path) -> None:

@@ -43,6 +43,12 @@ def test_dropping_leaves_the_account_and_nothing_else(as_root: None) -> None:
     assert rest == "1 (0, 0) 0"
 
 
+def test_without_a_change_of_uid_too_memory_is_not_dumped() -> None:
+    script = f"import ctypes; ctypes.CDLL(None).prctl(4, 1, 0, 0, 0); forbid_core_dumps()\n{SHOW_STATUS}"
+
+    assert told_by(script)[-1].endswith(" (0, 0) 0")
+
+
 def test_securebits_that_keep_capabilities_over_a_change_of_uid_keep_none(as_root: None) -> None:
     no_setuid_fixup = "import ctypes; assert ctypes.CDLL(None).prctl(28, 4, 0, 0, 0) == 0"
 
