@@ -12,7 +12,7 @@ chmod 1777 "$data" # a daemon that dropped root leaves its data here too
 
 [ "$(id -u)" = 0 ] || echo "Not root: the tests under real servers (tests/peers) need it, and fail without"
 echo "Running the tests"
-COVERAGE_FILE="$data/coverage" .venv/bin/coverage run -m pytest "$@"
+COVERAGE_FILE="$data/.coverage" .venv/bin/coverage run -m pytest "$@"
 
 .venv/bin/coverage combine --quiet "$data"
 percent=$(.venv/bin/coverage report --format=total) || {
