@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from authd_backends.kinds import quoted
@@ -55,9 +56,13 @@ def dotted(key: Key) -> str:
 def lines_of_keys(text: str) -> dict[Key, int]:
     """Give the line on which each table, key and element of an array first stands; the document itself is line 1.
 
-    `text` is a document that tomllib accepts: nothing is checked here, and of any other only the lines are wrong.
+    `text` is a document that tomllib accepts: nothing is checked here. What is nested almost too deeply for Python
+    may be left out.
     """
-    return _Scanner(text).document()
+    scanner = _Scanner(text)
+    with suppress(RecursionError):
+        scanner.document()
+    return scanner.lines
 
 
 class _Scanner:
@@ -70,10 +75,10 @@ class _Scanner:
             line += token[0].count("\n")
         self._tokens.append(("", line))
         self._at = 0
-        self._lines: dict[Key, int] = {(): 1}
+        self.lines: dict[Key, int] = {(): 1}
         self._arrays: dict[Key, int] = {}  # how many [[headers]] of each array were met
 
-    def document(self) -> dict[Key, int]:
+    def document(self) -> None:
         table: Key = ()
         while self._next_is_not():
             if self._took("\n"):
@@ -84,29 +89,28 @@ class _Scanner:
                 table = self._array_header()
             else:
                 table = self._key((), until="]")
-        return self._lines
 
     def _array_header(self) -> Key:
         line = self._line
-        array = self._key((), until="]", open_last=False)
+        array = self._key((), until="]")
         self._took("]")
         number = self._arrays[array] = self._arrays.get(array, 0) + 1
-        self._lines[*array, number] = line
+        self.lines[*array, number] = line
         return (*array, number)
 
     def _pair(self, table: Key) -> None:
         self._value(self._key(table, until="="))
 
-    def _key(self, table: Key, until: str, *, open_last: bool = True) -> Key:
+    def _key(self, table: Key, until: str) -> Key:
         """Read ``a.b.c`` up to and with `until`; of an array of tables, its last element is meant."""
         line, key = self._line, table
         while self._next_is_not(until):
             if self._took("."):
                 continue
             key = (*self._last_element(key), _unquoted(self._take()))
-            self._lines.setdefault(key, line)
+            self.lines.setdefault(key, line)
         self._take()
-        return self._last_element(key) if open_last else key
+        return key
 
     def _last_element(self, key: Key) -> Key:
         return (*key, self._arrays[key]) if key in self._arrays else key
@@ -127,7 +131,7 @@ class _Scanner:
             if self._took(","):
                 number += 1
             elif not self._took("\n"):
-                self._lines[*key, number] = self._line
+                self.lines[*key, number] = self._line
                 self._value((*key, number))
         self._take()
 

@@ -117,9 +117,8 @@ def _backend(name: str, table: object, findings: list[Finding]) -> BackendSettin
     common = {each: table[each] for each in _OF_EACH_BACKEND if each in table}
     own = {each: value for each, value in table.items() if each not in _OF_EACH_BACKEND}
     options = _options(key, table.get("type"), own, findings)
-    return _section(
-        BackendSettings, key, {**common, "type": str(table.get("type")), "name": name, "options": options}, findings
-    )
+    common |= {"name": name, "type": str(table.get("type")), "options": options}  # no type: `_options` said so
+    return _section(BackendSettings, key, common, findings)
 
 
 def _options(key: Key, type_name: object, table: Mapping[str, Any], findings: list[Finding]) -> Any:

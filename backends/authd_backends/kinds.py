@@ -11,6 +11,7 @@ from authd_backends.contract import Secret
 
 SHOWN = 60  # characters of a wrong value that an error shows
 HIDDEN = "…"
+UNSHOWN = "a value that is not shown"
 PATH_MAX = 4095  # bytes, Linux's without the NUL
 _LARGEST = 2.0**63
 _UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
@@ -226,9 +227,12 @@ class Hidden:
     expected = "a string"
 
     def read(self, value: object) -> Secret:
-        return Secret(Text().read(value).encode())
+        try:
+            return Secret(Text().read(value).encode())
+        except Mismatch:
+            raise Mismatch(UNSHOWN) from None
 
-    def write(self, value: Secret) -> str:  # noqa: ARG002
+    def write(self, value: Secret) -> str:  # noqa: ARG002  # nothing of it is written
         return HIDDEN
 
 

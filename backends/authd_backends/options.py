@@ -19,6 +19,7 @@ from authd_backends.errors import OptionError
 from authd_backends.kinds import (
     HIDDEN,
     SHOWN,
+    UNSHOWN,
     Anything,
     Duration,
     FilePath,
@@ -160,8 +161,8 @@ def _required(options_type: type[Any]) -> list[str]:
 
 
 def _got(key: str, kind: Kind, value: object, got: str) -> str:
-    return "a value that is not shown" if _hides(key, kind) else got or shown(value)
+    return UNSHOWN if _hides(key, kind) else got or shown(value)
 
 
 def _hides(key: str, kind: Kind) -> bool:
-    return isinstance(kind, Hidden) or (is_secret(key) and not isinstance(kind, Word))
+    return is_secret(key) and not isinstance(kind, Word | Flag)

@@ -1,4 +1,5 @@
 from dataclasses import dataclass, field
+from datetime import date
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -123,6 +124,7 @@ def test_what_is_absent_has_its_default() -> None:
         ("hosts", [], "hosts: expected a list of at least 1 (each a string), got an empty list"),
         ("relative", "", 'relative: expected a path, got ""'),
         ("realm", {"a": 1}, "realm: expected a string, got a table"),
+        ("realm", date(2026, 1, 1), "realm: expected a string, got a date"),
         ("methd", "bind", "methd: expected a known key (method?), got an unknown one"),
     ],
 )
@@ -189,6 +191,17 @@ def test_a_wrong_value_is_shown_on_one_printable_line(value: str) -> None:
 
     assert problem.isprintable()
     assert len(problem) < 800
+
+
+def test_a_list_of_secrets_is_as_well_hidden() -> None:
+    @dataclass(frozen=True)
+    class Keys:
+        shared: tuple[Secret, ...]
+
+    assert written(build(Keys, {"shared": ["hunter2"]})) == {"shared": ["…"]}
+    with pytest.raises(OptionErrors) as caught:
+        build(Keys, {"shared": ["hunter2\0"]})
+    assert str(caught.value) == "shared: expected a list (each a string), got one with a value that is not shown"
 
 
 @pytest.mark.parametrize("value", [5, ["hunter2"], {"a": "hunter2"}, "hunter2\0"])

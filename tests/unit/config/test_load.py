@@ -52,6 +52,14 @@ def test_tables_nested_beyond_reason_are_refused(tmp_path: Path) -> None:
     assert re.match("authd.toml(:1)?: expected TOML, got ", problem)
 
 
+def test_what_is_nested_almost_beyond_reason_is_told_by_its_line(tmp_path: Path) -> None:
+    """The search for the line needs as much of Python's stack as tomllib does."""
+    for depth in range(400, 500):
+        (problem, *_) = problems(tmp_path, f"\na = {'[' * depth}{']' * depth}\n{USERS}")
+
+        assert problem.startswith(("authd.toml:2: a: expected a known key", "authd.toml: expected TOML"))
+
+
 def test_a_number_beyond_reason_is_refused(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, f"a = {'9' * 5000}")
 
