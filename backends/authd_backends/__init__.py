@@ -1,4 +1,22 @@
-"""Password verifiers behind one contract, usable without the daemon."""
+"""Password verifiers behind one contract, usable without the daemon.
+
+>>> from pathlib import Path
+>>> from tempfile import NamedTemporaryFile
+>>> from authd_backends.contract import Request, Secret
+>>> from authd_backends.passwd_file import PasswdFileBackend, PasswdFileOptions
+>>> users = NamedTemporaryFile()
+
+Five lines check a password:
+
+>>> written = users.write(b"alice:$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5\\n")
+>>> users.flush()
+>>> backend = PasswdFileBackend(PasswdFileOptions(path=Path(users.name)))
+>>> backend.check(Request("alice", Secret(b"Hello world!"))).outcome
+<Outcome.ACCEPTED: 'accepted'>
+>>> backend.close()
+
+>>> users.close()
+"""
 
 from authd_backends.contract import (
     AnyBackend,

@@ -1,10 +1,11 @@
 """Names of types and what they lead to."""
 
-import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
+from authd_backends import registry
 from authd_backends.errors import MissingLibraryError, OptionError
 from authd_backends.registry import backend_type, known_types
 
@@ -34,14 +35,20 @@ def test_a_type_of_a_later_version_is_not_an_unknown_one(name: str) -> None:
         backend_type(name)
 
 
-def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    for library in ("berkeleydb", "bsddb3"):
-        monkeypatch.setitem(sys.modules, library, None)
-    for module in [each for each in sys.modules if each.startswith("authd_backends.sasldb")]:
-        monkeypatch.delitem(sys.modules, module)
+def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "their_backend.py").write_text("import a_library_that_nobody_has\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(registry._CLASSES, "theirs", "their_backend:TheirBackend")
 
-    with pytest.raises(MissingLibraryError, match=r"backend sasldb needs: pip install authd\[sasldb\]"):
-        backend_type("sasldb")
+    with pytest.raises(MissingLibraryError, match=r"backend theirs needs: pip install authd\[theirs\]"):
+        backend_type("theirs")
+
+
+def test_a_missing_module_of_our_own_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._CLASSES, "ours", "authd_backends.nowhere:Nothing")
+
+    with pytest.raises(ModuleNotFoundError):
+        backend_type("ours")
 
 
 def test_another_distribution_brings_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

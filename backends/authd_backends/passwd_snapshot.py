@@ -1,0 +1,207 @@
+"""One generation of a passwd-file, open, and where in it a name stands.
+
+Only offsets are kept in memory, 16 bytes a line, rounded up to a power of two: the file is read with pread, and never
+mapped, since whoever truncates a mapped file kills its readers. Until the index is there a name is found by reading
+the file through.
+"""
+
+import mmap
+import os
+import time
+import weakref
+from collections import Counter
+from collections.abc import Hashable, Iterator
+from pathlib import Path
+
+from authd_backends import hashes
+from authd_backends.errors import BackendError, Unavailable
+from authd_backends.files import open_trusted, stamp_of
+from authd_backends.passwd_lines import Row, parse_line
+
+MAX_LINE = 1 << 15  # bytes
+
+_SCANNED = 1 << 20  # bytes read at once: 0.2 ms of bytes.find, which holds the GIL
+_INDEXED = MAX_LINE  # bytes indexed at once: 0.2 ms
+_SAMPLE = 1 << 14  # bytes from which the usual cost of a hash is told
+_REPORTED = 10  # broken lines that are named one by one
+_USUAL_LINE = 512  # bytes
+_OFFSET = (1 << 48) - 1
+_WORD = (1 << 64) - 1
+_BEING_WRITTEN = 1.0  # seconds since the last write in place, in which a missing name may be yet to come
+
+
+class FileChanged(Unavailable):
+    """The file is being written in place, and what was read of it may be of two minds."""
+
+
+class PasswdSnapshot:
+    """An open passwd-file. Raises Unavailable where it cannot be trusted or read."""
+
+    def __init__(self, path: Path, former: "PasswdSnapshot | None" = None) -> None:
+        """`former` is the generation before: the same inode with another content was written in place."""
+        self._path = path
+        self._descriptor = open_trusted(path)
+        self._closing = weakref.finalize(self, os.close, self._descriptor)  # checks under way still read from it
+        self.stamp = stamp_of(os.fstat(self._descriptor))
+        self.age = time.time() - self.stamp.mtime_ns / 1e9  # seconds from the last write to the opening
+        self.problems: list[str] = []  # for the operator's log
+        self._written_in_place = former is not None and self._is_rewritten(former)
+        self._table: memoryview | None = None
+        self.abandoned = False  # True: an `index` that is under way ends, since nobody needs it any more
+        self._has_nul = False
+
+    def find(self, name: bytes) -> bytes | None:
+        """Give the first line of a name, without the newline; None where there is none.
+
+        Raises Unavailable where a missing name proves nothing, since the file is or may be incomplete.
+        """
+        if not name or name[0] == ord("#") or not {*b":\n\0"}.isdisjoint(name):
+            return None
+        line = self._looked_up(name, self._table) if self._table is not None else self._scanned(name)
+        self._check_unchanged()
+        if line is None and (doubt := self._doubt()):
+            raise Unavailable(f"{self._path}: {doubt}")
+        return line
+
+    def usual_hash(self, default_scheme: str | None = None) -> str | None:
+        """Give a stored password that costs what most of the first rows do; None where no row can be read."""
+        seen: Counter[Hashable] = Counter()
+        example: dict[Hashable, str] = {}
+        for raw in self._read(_SAMPLE, 0).split(b"\n")[:-1]:
+            line = parse_line(raw)
+            if isinstance(line, Row) and (kind := _kind(line.stored, default_scheme)) is not None:
+                seen[kind] += 1
+                example.setdefault(kind, line.stored)
+        return example[seen.most_common(1)[0][0]] if seen else None
+
+    def index(self, pause: float = 0.0) -> None:
+        """Learn where each name stands; `problems` then says which lines do not count.
+
+        Sleeps `pause` seconds between pieces of 0.2 ms, so that other threads get the GIL. Raises Unavailable where
+        the file is no passwd-file or changes meanwhile.
+        """
+        lines = sum(piece.count(b"\n") for _, piece in self._paced(_SCANNED, pause))
+        table = _zeros(2 << lines.bit_length())
+        problems: list[str] = []
+        number = 0
+        for offset, piece in self._paced(_INDEXED, pause):
+            for line in piece.split(b"\n")[:-1]:
+                number += 1
+                if (problem := self._enter(table, line, offset)) and len(problems) <= _REPORTED:
+                    problems.append(f"{self._path}:{number}: {problem}")
+                offset += len(line) + 1
+        self._check_unchanged()
+        self.problems = [*problems[:_REPORTED], *(["…"] if len(problems) > _REPORTED else [])]
+        self._table = table
+
+    def _enter(self, table: memoryview, line: bytes, offset: int) -> str:
+        """Put a line into an open-addressed table of (16 bits of the name's hash, offset + 1); 0 is a free place."""
+        name, colon, _ = line.partition(b":")
+        if line.startswith(b"#") or not line.strip():
+            return ""
+        if not name:
+            return "expected name:hash, got no name"
+        if not colon:
+            name = name.rstrip(b"\r")
+        mask = len(table) - 1
+        tag = hash(name)
+        place = tag & mask
+        tag = tag & ~_OFFSET & _WORD
+        while entry := table[place]:
+            if entry & ~_OFFSET == tag and self._line_at((entry & _OFFSET) - 1, name) is not None:
+                return "this name stands further up already, and the first row counts"
+            place = (place + 1) & mask
+        table[place] = tag | (offset + 1)
+        return "" if colon else "expected name:hash, got no colon"
+
+    def _looked_up(self, name: bytes, table: memoryview) -> bytes | None:
+        mask = len(table) - 1
+        tag = hash(name)
+        place = tag & mask
+        tag = tag & ~_OFFSET & _WORD
+        while entry := table[place]:
+            if entry & ~_OFFSET == tag and (line := self._line_at((entry & _OFFSET) - 1, name)) is not None:
+                return line
+            place = (place + 1) & mask
+        return None
+
+    def _scanned(self, name: bytes) -> bytes | None:
+        wanted = b"\n" + name
+        for offset, piece in self._pieces(_SCANNED):
+            window = b"\n" + piece
+            found = window.find(wanted)
+            while found >= 0:
+                if (line := self._line_at(offset + found, name)) is not None:
+                    return line
+                found = window.find(wanted, found + 1)
+        return None
+
+    def _line_at(self, offset: int, name: bytes) -> bytes | None:
+        """Give the line that begins at an offset, if its name is this one."""
+        line = self._read(max(_USUAL_LINE, len(name) + 1), offset)
+        if not line.startswith(name) or line[len(name) : len(name) + 1] not in (b":", b"\n", b"\r"):
+            return None
+        if b"\n" not in line:
+            line = self._read(MAX_LINE, offset)
+        return line.partition(b"\n")[0]
+
+    def _paced(self, size: int, pause: float) -> Iterator[tuple[int, bytes]]:
+        for piece in self._pieces(size):
+            if self.abandoned:
+                raise Unavailable(f"{self._path}: replaced while it was read")
+            yield piece
+            if pause:
+                time.sleep(pause)
+
+    def _pieces(self, size: int) -> Iterator[tuple[int, bytes]]:
+        """Give the file as pieces of whole lines, each with its offset, but for a last line without a newline."""
+        offset = 0
+        while data := self._read(size, offset):
+            end = data.rfind(b"\n") + 1
+            if len(data) - end >= MAX_LINE:
+                raise Unavailable(f"{self._path}: expected lines of less than {MAX_LINE} bytes, got a longer one")
+            if not end:
+                return
+            self._has_nul = self._has_nul or b"\0" in data
+            yield offset, data[:end]
+            offset += end
+
+    def _read(self, size: int, offset: int) -> bytes:
+        try:
+            return os.pread(self._descriptor, size, offset)
+        except OSError as error:
+            raise Unavailable(f"{self._path}: {error.strerror}") from error
+
+    def _is_rewritten(self, former: "PasswdSnapshot") -> bool:
+        if former.stamp[:2] != self.stamp[:2]:
+            return False
+        return former.stamp[2:4] != self.stamp[2:4] or former._written_in_place  # noqa: SLF001
+
+    def _check_unchanged(self) -> None:
+        now = stamp_of(os.fstat(self._descriptor))
+        if now[2:4] != self.stamp[2:4]:  # size and mtime: the ctime differs once it is replaced, which does no harm
+            raise FileChanged(f"{self._path}: written while it was read")
+
+    def _doubt(self) -> str:
+        """Say why a name may be missing that should be there; nothing where it is not."""
+        if self.stamp.size == 0:
+            return "expected at least a comment, got an empty file: truncated?"
+        if self._read(1, self.stamp.size - 1) != b"\n":
+            return "expected a newline at the end, got none: half-written?"
+        if self._has_nul:
+            return "expected text, got NULs: damaged, or no passwd-file?"
+        if self._written_in_place and time.time() - self.stamp.mtime_ns / 1e9 < _BEING_WRITTEN:
+            return "being written in place"
+        return ""
+
+
+def _zeros(number: int) -> memoryview:
+    """Words of 64 bits, in pages that appear as they are written: to clear 16 MB at once holds the GIL for 10 ms."""
+    return memoryview(mmap.mmap(-1, 8 * number)).cast("Q")
+
+
+def _kind(stored: str, default_scheme: str | None) -> Hashable:
+    try:
+        return hashes.kind(stored, default_scheme=default_scheme)
+    except BackendError:
+        return None

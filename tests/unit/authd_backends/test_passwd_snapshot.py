@@ -1,0 +1,225 @@
+"""One generation of a passwd-file: what is found in it, indexed or read through."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from authd_backends import passwd_snapshot
+from authd_backends.errors import Unavailable
+from authd_backends.passwd_lines import Row, parse, row_of
+from authd_backends.passwd_snapshot import MAX_LINE, FileChanged, PasswdSnapshot
+
+Write = Callable[[bytes], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def written(content: bytes) -> Path:
+        path = tmp_path / "users"
+        path.write_bytes(content)
+        path.chmod(0o600)
+        os.utime(path, (1e9, 1e9))  # long ago
+        return path
+
+    return written
+
+
+def both(path: Path) -> tuple[PasswdSnapshot, PasswdSnapshot]:
+    """One that reads the file through, and one with an index."""
+    indexed = PasswdSnapshot(path)
+    indexed.index()
+    return PasswdSnapshot(path), indexed
+
+
+def test_a_name_is_found_and_a_part_of_one_is_not(write: Write) -> None:
+    path = write(b"# alice:x\nbob:1\nbob@example.org:2:1000::\nlong-bob:3\nb:4\n")
+
+    for snapshot in both(path):
+        assert snapshot.find(b"bob") == b"bob:1"
+        assert snapshot.find(b"bob@example.org") == b"bob@example.org:2:1000::"
+        assert snapshot.find(b"b") == b"b:4"
+        for absent in (
+            b"",
+            b"bo",
+            b"ob",
+            b"alice",
+            b"# alice",
+            b"1",
+            b"bob:1",
+            b"bob\nlong-bob",
+            b"bob\0",
+            b"x" * 8000,
+        ):
+            assert snapshot.find(absent) is None
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from([b"alice:1", b"alice:2", b"bob:x:y", b"#c", b"", b"al", b":", b"carl"])))
+def test_reading_through_and_the_index_find_what_the_lines_say(write: Write, lines: list[bytes]) -> None:
+    content = b"".join(line + b"\n" for line in [b"# users", *lines])
+    rows = parse(content)
+
+    for snapshot in both(write(content)):
+        for name in ("alice", "bob", "nobody"):
+            row, found = row_of(rows, name), snapshot.find(name.encode())
+            assert (found or b"").decode() == (row.raw if isinstance(row, Row) else "")
+
+
+@pytest.mark.parametrize("size", [1, 20, 33, 100, 1000])
+def test_names_are_found_wherever_the_pieces_end(write: Write, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    names = [b"user%d" % number for number in range(300)]
+    path = write(b"".join(name + b":" + b"x" * (number % 13) + b"\n" for number, name in enumerate(names)))
+    monkeypatch.setattr(passwd_snapshot, "_SCANNED", 20 + size)
+    monkeypatch.setattr(passwd_snapshot, "_INDEXED", 20 + size)
+
+    for snapshot in both(path):
+        assert all((snapshot.find(name) or b"").startswith(name + b":") for name in names)
+
+
+def test_broken_lines_are_reported_with_their_numbers_and_the_rest_goes_on(write: Write) -> None:
+    path = write(b"alice:1\nno colon\n:no name\n\n# fine\nalice:2\nbob:1\n")
+    snapshot = PasswdSnapshot(path)
+
+    snapshot.index()
+
+    assert snapshot.problems == [
+        f"{path}:2: expected name:hash, got no colon",
+        f"{path}:3: expected name:hash, got no name",
+        f"{path}:6: this name stands further up already, and the first row counts",
+    ]
+    assert snapshot.find(b"bob") == b"bob:1"
+
+
+def test_a_foreign_file_is_not_reported_line_by_line(write: Write) -> None:
+    snapshot = PasswdSnapshot(write(b"no colon\nhere\n" * 1000))
+
+    snapshot.index()
+
+    assert len(snapshot.problems) == 11
+    assert snapshot.problems[-1] == "…"
+
+
+@pytest.mark.parametrize("line", [b"alice\n", b"alice\r\n"])
+def test_a_name_without_a_hash_is_found_so_that_nobody_takes_it_for_unknown(write: Write, line: bytes) -> None:
+    for snapshot in both(write(b"bob:1\n" + line)):
+        assert snapshot.find(b"alice") == line.rstrip(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "expected at least a comment, got an empty file"),
+        (b"alice:1\nbob", "expected a newline at the end, got none"),
+        (b"alice:1\nbob:123", "expected a newline at the end, got none"),
+        (b"alice:1\n\0\0\0\0\n", "expected text, got NULs"),
+    ],
+)
+def test_in_a_damaged_file_a_missing_name_proves_nothing(write: Write, content: bytes, reason: str) -> None:
+    for snapshot in both(write(content)):
+        with pytest.raises(Unavailable, match=reason):
+            snapshot.find(b"bob")
+        if b"alice" in content:
+            assert snapshot.find(b"alice") == b"alice:1"
+
+
+def test_a_file_without_line_breaks_is_no_passwd_file(write: Write) -> None:
+    path = write(b"x" * MAX_LINE)
+
+    with pytest.raises(Unavailable, match="expected lines of less than"):
+        PasswdSnapshot(path).index()
+    with pytest.raises(Unavailable, match="expected lines of less than"):
+        PasswdSnapshot(path).find(b"bob")
+
+
+def test_a_name_that_is_missing_while_the_file_is_written_in_place_may_be_yet_to_come(write: Write) -> None:
+    path = write(b"alice:1\nbob:1\n")
+    former = PasswdSnapshot(path)
+    path.write_bytes(b"alice:2\n")  # an editor that is half-way
+    halfway = PasswdSnapshot(path, former)
+    again = PasswdSnapshot(path, halfway)
+
+    for snapshot in (halfway, again):
+        assert snapshot.find(b"alice") == b"alice:2"
+        with pytest.raises(Unavailable, match="being written in place"):
+            snapshot.find(b"bob")
+
+
+def test_a_name_that_is_missing_in_a_file_written_long_ago_is_unknown(write: Write) -> None:
+    path = write(b"alice:1\nbob:1\n")
+    former = PasswdSnapshot(path)
+    write(b"alice:2\n")
+
+    assert PasswdSnapshot(path, former).find(b"bob") is None
+
+
+def test_what_changes_while_it_is_read_is_not_believed(write: Write) -> None:
+    path = write(b"alice:1\n")
+    snapshot = PasswdSnapshot(path)
+    path.write_bytes(b"alice:22\n")
+
+    with pytest.raises(FileChanged):
+        snapshot.index()
+    with pytest.raises(FileChanged):
+        snapshot.find(b"alice")
+
+
+def test_a_replaced_file_is_read_to_its_end(write: Write) -> None:
+    path = write(b"alice:1\n")
+    snapshot = PasswdSnapshot(path)
+    other = path.with_name("other")
+    other.write_bytes(b"alice:2\n")
+    other.rename(path)
+
+    assert snapshot.find(b"alice") == b"alice:1"
+
+
+def test_an_index_that_nobody_needs_any_more_ends(write: Write) -> None:
+    snapshot = PasswdSnapshot(write(b"alice:1\n"))
+    snapshot.abandoned = True
+
+    with pytest.raises(Unavailable, match="replaced while it was read"):
+        snapshot.index()
+
+
+def test_the_usual_hash_is_of_the_most_common_cost(write: Write) -> None:
+    cheap, dear = (
+        f"$2a${cost}$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW".encode() for cost in ("05", "10")
+    )
+    path = write(b"a:" + cheap + b"\nb:" + dear + b"\nc:broken\nd:" + dear + b"\n")
+
+    assert PasswdSnapshot(path).usual_hash() == dear.decode()
+    assert PasswdSnapshot(write(b"a:broken\n")).usual_hash() is None
+
+
+def test_the_descriptor_is_closed_with_the_last_use(write: Write) -> None:
+    path = write(b"alice:1\n")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    snapshot = PasswdSnapshot(path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before + 1
+
+    del snapshot
+
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_other_threads_run_while_a_large_file_is_indexed(write: Write) -> None:
+    """The bound is generous: an index that held the GIL would stand in the way for its whole time."""
+    snapshot = PasswdSnapshot(write(b"".join(b"user%d:$y$j9T$x\n" % number for number in range(100_000))))
+    indexing = threading.Thread(target=snapshot.index, args=(0.0003,))
+    indexing.start()
+    turns = [time.monotonic()]
+    while indexing.is_alive():
+        time.sleep(0.001)
+        turns.append(time.monotonic())
+    indexing.join()
+
+    longest = max(after - before for before, after in pairwise(turns))
+    assert longest < (turns[-1] - turns[0]) / 2
+    assert snapshot.find(b"user99999") == b"user99999:$y$j9T$x"
