@@ -1,8 +1,13 @@
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from authd.config.errors import ConfigError
+from authd.config.load import _loaded
 from authd.config.settings import (
     BackendSettings,
     CacheSettings,
@@ -22,6 +27,8 @@ from authd.config.settings import (
     ThrottleAnswer,
     ThrottleSettings,
 )
+from authd.config.show import _toml
+from authd_backends.kinds import quoted
 from authd_backends.passwd_file import PasswdFileOptions
 from tests.unit.config.files import USERS, loaded, problems
 
@@ -403,3 +410,25 @@ SETTINGS_BY_SECTION: list[tuple[str, Any]] = [
 @pytest.mark.parametrize(("name", "defaults"), SETTINGS_BY_SECTION)
 def test_an_empty_section_is_its_defaults(tmp_path: Path, name: str, defaults: Any) -> None:
     assert getattr(loaded(tmp_path, f"[{name}]\n{USERS}").settings, name) == defaults
+
+
+texts = st.text(max_size=9) | st.sampled_from(["8s", "64M", "0660", "/x", "{user}", "users", "sasldb", "passwd-file"])
+values = st.recursive(
+    st.booleans() | st.integers() | st.floats() | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+keys = st.sampled_from(sorted(set(re.findall(r"[a-z_]+(?= =)", EVERYTHING)))) | st.text(max_size=5)
+sections = st.sampled_from(sorted(set(re.findall(r"(?<=\[)[a-z]+", EVERYTHING)))) | st.text(max_size=5)
+entries = st.dictionaries(keys, values)
+named = st.dictionaries(st.text(max_size=5) | st.just("users"), entries)
+tables = st.dictionaries(sections, st.one_of(entries, st.lists(entries, max_size=3), named, values))
+
+
+@given(tables)
+def test_no_values_at_all_make_it_raise_anything_but_its_own_error(table: dict[str, Any]) -> None:
+    text = "".join(f"{quoted(key)} = {_toml(value)}\n" for key, value in table.items())
+    try:
+        _loaded("F", text.encode(), mode=0o604)
+    except ConfigError as error:
+        assert all(re.match(r"F:[0-9]+: ", line) and line.isprintable() for line in error.problems)
