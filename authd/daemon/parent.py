@@ -52,27 +52,25 @@ def run(settings: Settings, listeners: Sequence[tuple[ListenerSettings, BoundSoc
     return keep_running(serve, sockets, account, shutdown_deadline=settings.server.shutdown_deadline)
 
 
-def chosen_user(user: str, *, exists: bool, needs_helper: bool) -> str:
-    """Give the name of who the front becomes: nobody, where the default user does not exist and nothing depends on it.
-
-    Raises PrivilegeError with the command that makes the user.
-    """
-    if exists:
-        return user
-    if user == ServerSettings().user and not needs_helper:
-        return "nobody"
-    command = f"useradd --system --home /nonexistent --shell /usr/sbin/nologin {shlex.quote(user)}"
-    raise PrivilegeError(f"server.user: expected a user of this system, got {user!r}; make it: {command}")
-
-
 def front_account(user: str, *, needs_helper: bool) -> Account:
-    """Look up who the front becomes, with a warning where it is nobody. Raises PrivilegeError as `chosen_user`."""
+    """Look up who the front becomes, with a warning where `stand_in` has to help. Raises PrivilegeError as it does."""
     try:
         return privileges.account(user)
     except PrivilegeError:
-        other = chosen_user(user, exists=False, needs_helper=needs_helper)
-        log.warning("server.user: there is no user %s on this system: serving as %s", user, other)
-        return privileges.account(other)
+        other = stand_in(user, needs_helper=needs_helper)
+    log.warning("server.user: there is no user %s on this system: serving as %s", user, other)
+    return privileges.account(other)
+
+
+def stand_in(missing_user: str, *, needs_helper: bool) -> str:
+    """Give who the front becomes where `server.user` does not exist: nobody, if it is the default and no helper runs.
+
+    Raises PrivilegeError with the command that makes the user.
+    """
+    if missing_user == ServerSettings().user and not needs_helper:
+        return "nobody"
+    command = f"useradd --system --home /nonexistent --shell /usr/sbin/nologin {shlex.quote(missing_user)}"
+    raise PrivilegeError(f"server.user: expected a user of this system, got {missing_user!r}; make it: {command}")
 
 
 def keep_running(serve: Serve, sockets: Sequence[BoundSocket], account: Account, *, shutdown_deadline: float) -> int:

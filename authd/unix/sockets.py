@@ -22,9 +22,8 @@ from pathlib import Path
 from typing import TypeVar
 
 PATIENCE = 2.0  # seconds; a front whose parent was killed lets go of its sockets within this
-PAUSE = 0.05  # seconds between two looks
+PAUSE = 0.1  # seconds between two looks
 UNCHANGED = -1  # chown(2): leave the owner, or the group, as it is
-
 
 _UCRED = struct.Struct("iII")  # struct ucred: pid, uid, gid
 
@@ -33,10 +32,6 @@ _T = TypeVar("_T")
 
 class SocketError(Exception):
     """A socket that cannot be had; the text says where, what was expected and what was there."""
-
-
-class _BusyError(SocketError):
-    """Somebody else has it, perhaps only for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +112,9 @@ def bind(path: Path, *, mode: int, owner: str | None, group: str | None, backlog
             directory = _open_directory(path.parent, group)
             undone.callback(os.close, directory)
             place = _Place(directory, path.name, path)
-            lock = _patiently(partial(_lock, place))
+            lock = _lock(place)
             undone.callback(os.close, lock)
-            _patiently(partial(_check_vacant, place))
+            _await_vacancy(place)
             listening, identity = _appear(place, mode, ids, backlog)
             undone.pop_all()
             return BoundSocket(listening, place, lock, identity)
@@ -132,14 +127,14 @@ def bind(path: Path, *, mode: int, owner: str | None, group: str | None, backlog
 def _owner_id(owner: str | None) -> int:
     try:
         return UNCHANGED if owner is None else pwd.getpwnam(owner).pw_uid
-    except KeyError:
+    except (KeyError, ValueError):  # a NUL is a ValueError
         raise SocketError(f"owner: expected a user of this system, got {owner!r}") from None
 
 
 def _group_id(group: str | None) -> int:
     try:
         return UNCHANGED if group is None else grp.getgrnam(group).gr_gid
-    except KeyError:
+    except (KeyError, ValueError):  # a NUL is a ValueError
         raise SocketError(f"group: expected a group of this system, got {group!r}") from None
 
 
@@ -151,42 +146,45 @@ def _open_directory(directory: Path, group: str | None) -> int:
         raise SocketError(f"expected its directory, got none; make it: {command}") from None
 
 
-def _patiently(step: Callable[[], _T]) -> _T:
-    """Take a step that may fail only because an instance that was killed a moment ago is not gone yet."""
+def _patiently(step: Callable[[], _T | None]) -> _T | None:
+    """Take a step until it gives something: an instance that was killed a moment ago may not be gone yet."""
     end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return step()
-        except _BusyError:
-            if time.monotonic() >= end:
-                raise
+    while (got := step()) is None and time.monotonic() < end:
         time.sleep(PAUSE)
+    return got
 
 
 def _lock(place: _Place) -> int:
     name = f"{place.name}.lock"
     try:
-        lock = os.open(name, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=place.directory)
+        lock = _patiently(partial(_try_lock, name, place.directory))
     except OSError as error:
         raise SocketError(f"expected to lock {name} beside it, got: {error.strerror}") from error
+    if lock is None:
+        raise SocketError(f"expected {name} to be free, got it locked by {_listener(place) or 'another process'}")
+    return lock
+
+
+def _try_lock(name: str, directory: int) -> int | None:
+    lock = os.open(name, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=directory)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(lock)
-        raise _BusyError(
-            f"expected {name} to be free, got it locked by {_listener(place) or 'another process'}"
-        ) from None
+        return None
     return lock
 
 
-def _check_vacant(place: _Place) -> None:
+def _await_vacancy(place: _Place) -> None:
+    if _patiently(partial(_vacant, place)) is None:
+        raise SocketError(f"expected nobody to listen there, got {_listener(place) or 'another process'}")
+
+
+def _vacant(place: _Place) -> bool | None:
     found = place.status()
-    if found is None:
-        return
-    if not stat.S_ISSOCK(found.st_mode):
+    if found is not None and not stat.S_ISSOCK(found.st_mode):
         raise SocketError(f"expected a socket or nothing, got {_kind(found.st_mode)}, which is not for us to remove")
-    if listener := _listener(place):
-        raise _BusyError(f"expected nobody to listen there, got {listener}")
+    return True if found is None or _listener(place) is None else None
 
 
 def _kind(mode: int) -> str:

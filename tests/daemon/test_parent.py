@@ -19,7 +19,7 @@ import pytest
 
 import authd
 import authd_backends
-from authd.daemon.parent import chosen_user, front_account
+from authd.daemon.parent import front_account, stand_in
 from authd.unix.privileges import PrivilegeError
 
 PATIENCE = 30.0  # seconds until a test gives up waiting
@@ -326,21 +326,22 @@ def test_an_account_that_is_root_is_refused(start: Callable[..., Running]) -> No
     assert "root: expected to have lost uid 0 for good, got it back" in running.output
 
 
-def test_the_user_that_exists_is_taken() -> None:
-    assert chosen_user("mail", exists=True, needs_helper=True) == "mail"
-
-
 def test_without_the_default_user_the_front_is_nobody() -> None:
-    assert chosen_user("authd", exists=False, needs_helper=False) == "nobody"
+    assert stand_in("authd", needs_helper=False) == "nobody"
 
 
 @pytest.mark.parametrize(("user", "needs_helper"), [("authd", True), ("mail auth", False)])
 def test_a_user_that_something_depends_on_has_to_exist(user: str, needs_helper: bool) -> None:
     with pytest.raises(PrivilegeError, match=r"server\.user: expected a user of this system") as caught:
-        chosen_user(user, exists=False, needs_helper=needs_helper)
+        stand_in(user, needs_helper=needs_helper)
 
     quoted = f"'{user}'" if " " in user else user
     assert str(caught.value).endswith(f"useradd --system --home /nonexistent --shell /usr/sbin/nologin {quoted}")
+
+
+def test_a_missing_user_that_was_named_is_not_replaced() -> None:
+    with pytest.raises(PrivilegeError, match="got 'no-such-user'; make it: useradd"):
+        front_account("no-such-user", needs_helper=False)
 
 
 def test_an_existing_account_is_looked_up() -> None:
