@@ -1,0 +1,158 @@
+"""The backend `sasldb`: passwords from the file that `saslpasswd2` keeps."""
+
+import hmac
+import os
+import socket
+import stat
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+from authd_backends.contract import Outcome, Placement, Request, Verdict
+from authd_backends.errors import Unavailable
+from authd_backends.files import Stamp, stamp, stamp_of
+from authd_backends.sasldb.berkeley_hash import HashFile
+from authd_backends.sasldb.formats import HEAD_BYTES, Format, recognise
+from authd_backends.sasldb.pages import DamagedError
+
+MAX_LOOKS = 8  # at one request, while the file is being written
+_CLOCK_STEP = (
+    20_000_000  # ns within which two writes may leave one mtime: the kernel's coarse clock ticks in 1 to 10 ms
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SasldbOptions:
+    path: Path = Path("/etc/sasldb2")
+    realm: str | None = None  # where the client sends none; None: what gethostname() gives, as Cyrus does
+
+
+class _Look(NamedTuple):
+    """What the file held, or why it could not be read, at one moment."""
+
+    stamp: Stamp | None
+    password: bytes | None = None
+    problem: str = ""
+
+
+class SasldbBackend:
+    """Looks up the login in the realm that the client sent, or else in the default one, as Cyrus's daemon does.
+
+    A login with an "@" is looked up whole, as there, and is unknown: `saslpasswd2` puts what follows the "@" into the
+    realm, as libsasl does for the daemon's clients.
+
+    A refusal counts only while nobody writes: a writer moves users from page to page, and would hide them.
+    """
+
+    options_type: ClassVar[type] = SasldbOptions
+    placement: ClassVar[Placement] = Placement.INLINE
+    hashes_passwords: ClassVar[bool] = False
+
+    def __init__(self, options: SasldbOptions) -> None:
+        self._path = options.path
+        self._realm = socket.gethostname() if options.realm is None else options.realm
+        self._descriptor: int | None = None
+        self._opened: Stamp | None = None
+
+    def start(self) -> None:
+        """Look for nobody. Raises Unavailable where the file is not a database that can be read."""
+        problem = self._look(_key("", "")).problem
+        if problem:
+            raise Unavailable(problem)
+
+    def check(self, request: Request) -> Verdict:
+        try:
+            key = _key(request.login, request.realm or self._realm)
+        except ValueError:
+            return Verdict(Outcome.UNKNOWN_USER)
+        earlier = None
+        for _ in range(MAX_LOOKS):
+            look = self._look(key)
+            if look.password and hmac.compare_digest(look.password, request.password.reveal()):
+                return Verdict(Outcome.ACCEPTED)
+            if self._counts(look, earlier):
+                return _refusal(look)
+            earlier = look
+        return Verdict(Outcome.UNAVAILABLE, look.problem or f"{self._path}: expected it at rest, got it being written")
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        self._descriptor = self._opened = None
+
+    def generation(self) -> Hashable:
+        """Give the file's stamp, another one from the moment when any further write would show in it."""
+        now = self._stamp()
+        return now, now is None or _is_settled(now)
+
+    def _look(self, key: bytes) -> _Look:
+        now = None
+        try:
+            now = stamp(self._path)
+            return _Look(now, HashFile(self._open(now), now.size).get(key))
+        except Unavailable as error:
+            return _Look(now, problem=str(error))
+        except (DamagedError, OSError) as error:
+            return _Look(now, problem=f"{self._path}: {getattr(error, 'strerror', error)}")
+
+    def _counts(self, look: _Look, earlier: _Look | None) -> bool:
+        if self._stamp() != look.stamp:
+            return False
+        return look.stamp is None or _is_settled(look.stamp) or (look == earlier and not look.problem)
+
+    def _stamp(self) -> Stamp | None:
+        try:
+            return stamp(self._path)
+        except Unavailable:
+            return None
+
+    def _open(self, now: Stamp) -> int:
+        """Give the descriptor, kept while the stamp is the same: it serves when the process can have no further one."""
+        if self._descriptor is None or self._opened != now:
+            self.close()
+            # Not blocking, since a named pipe would wait for a writer.
+            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+            status = os.fstat(self._descriptor)
+            problem = _mode_problem(status.st_mode) or _format_problem(os.pread(self._descriptor, HEAD_BYTES, 0))
+            if problem:
+                raise Unavailable(f"{self._path}: {problem}")
+            self._opened = stamp_of(status)
+        return self._descriptor
+
+
+def _key(login: str, realm: str) -> bytes:
+    """Give the key of a user's password. Raises ValueError for a name that no file holds."""
+    if "\0" in login or "\0" in realm:
+        raise ValueError("login and realm: expected no NUL, got one")
+    return f"{login}\0{realm}\0userPassword".encode("utf-8", "surrogateescape")
+
+
+def _refusal(look: _Look) -> Verdict:
+    if look.problem:
+        return Verdict(Outcome.UNAVAILABLE, look.problem)
+    return Verdict(Outcome.WRONG_PASSWORD if look.password else Outcome.UNKNOWN_USER)
+
+
+def _is_settled(written: Stamp) -> bool:
+    return abs(time.time_ns() - written.mtime_ns) > _CLOCK_STEP
+
+
+def _mode_problem(mode: int) -> str:
+    """Debian's file is root:sasl 0660, so a group may write it; others may not."""
+    if not stat.S_ISREG(mode):
+        return "expected a regular file, got something else"
+    if mode & stat.S_IWOTH:
+        return f"expected a file that only its owner and group may write, got mode {stat.S_IMODE(mode):04o}"
+    return ""
+
+
+def _format_problem(head: bytes) -> str:
+    match recognise(head):
+        case Format.BERKELEY_HASH:
+            return ""
+        case Format.EMPTY | Format.UNKNOWN as found:
+            return f"expected a Berkeley DB hash file, got {found.value}"
+        case found:
+            return f"is {found.value}: not yet read by this version"
