@@ -6,8 +6,15 @@ imports little, for the commands that need nothing but the two paths.
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from authd.config.errors import ConfigError
+
+if TYPE_CHECKING:
+    from authd.config.settings import ListenerSettings
+
+SYSTEM_SOCKET = Path("/run/saslauthd/mux")  # where Debian's libsasl2 looks
+SASL_GROUP = "sasl"  # on Debian: who may ask saslauthd
 
 
 def default_users_file() -> Path:
@@ -25,7 +32,25 @@ def default_text() -> str:
     from authd_backends.kinds import quoted
 
     socket, users = quoted(str(default_socket())), quoted(str(default_users_file()))
-    return f'[[listeners]]\npath = {socket}\n\n[backends.users]\ntype = "passwd-file"\npath = {users}\n'
+    group = f"group = {quoted(SASL_GROUP)}\n" if default_socket() == SYSTEM_SOCKET and _has_sasl_group() else ""
+    return f'[[listeners]]\npath = {socket}\n{group}\n[backends.users]\ntype = "passwd-file"\npath = {users}\n'
+
+
+def default_listener() -> "ListenerSettings":
+    """The listener of a file that names none: where Debian's libsasl2 looks, for those whom Debian lets ask."""
+    from authd.config.settings import ListenerSettings
+
+    return ListenerSettings(path=SYSTEM_SOCKET, group=SASL_GROUP if _has_sasl_group() else None)
+
+
+def _has_sasl_group() -> bool:
+    """Whether this process may give a socket to the group."""
+    from grp import getgrnam
+
+    try:
+        return os.geteuid() == 0 and getgrnam(SASL_GROUP) is not None
+    except KeyError:
+        return False
 
 
 def _state_directory() -> Path:
@@ -40,7 +65,7 @@ def _runtime_directory() -> Path:
     if named := _systemd_directory("RUNTIME_DIRECTORY"):
         return named
     if os.geteuid() == 0:
-        return Path("/run/saslauthd")  # where Debian's libsasl2 looks
+        return SYSTEM_SOCKET.parent
     named = _directory("XDG_RUNTIME_DIR")
     return named / "authd" if named else _state_directory() / "run"
 

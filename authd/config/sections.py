@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from authd.config import checks
+from authd.config.default import default_listener
 from authd.config.location import Finding, Key
 from authd.config.settings import (
-    DEFAULT_SOCKET,
     BackendSettings,
     CacheSettings,
     ControlSettings,
@@ -50,7 +50,7 @@ def read_settings(table: Mapping[str, Any]) -> tuple[Settings | None, list[Findi
     sections: dict[str, Any] = {
         name: _section(kind, (name,), table.get(name, {}), findings) for name, kind in _SECTIONS.items()
     }
-    listeners = _array(ListenerSettings, "listeners", table, findings) or [ListenerSettings(path=DEFAULT_SOCKET)]
+    listeners = _array(ListenerSettings, "listeners", table, findings) or [default_listener()]
     routes = _array(RouteSettings, "routes", table, findings)
     backends = _backends(table, findings)
     if server := sections["server"]:

@@ -12,8 +12,6 @@ from typing import Annotated, Any
 from authd.config.values import NAME, NAMES, SOCKET_PATH, Listen, ListenerPaths, LoginTemplate, Mode, Network
 from authd_backends.kinds import Duration, Range, Size
 
-DEFAULT_SOCKET = Path("/run/saslauthd/mux")  # where Debian's libsasl2 looks
-
 Deadline = Annotated[float, Duration(minimum=0.001, maximum=3600)]  # past the hour no client waits any more
 Span = Annotated[float, Duration()]
 Count = Annotated[int, Range(0, 1_000_000_000)]
@@ -154,7 +152,7 @@ class Settings:
 
     backends: tuple[BackendSettings, ...]
     server: ServerSettings = field(default_factory=ServerSettings)
-    listeners: tuple[ListenerSettings, ...] = (ListenerSettings(path=DEFAULT_SOCKET),)
+    listeners: tuple[ListenerSettings, ...]
     routes: tuple[RouteSettings, ...] = ()
     cache: CacheSettings = field(default_factory=CacheSettings)
     throttle: ThrottleSettings = field(default_factory=ThrottleSettings)

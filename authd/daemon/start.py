@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from authd.config.default import default_socket, default_users_file
+from authd.config.default import SASL_GROUP, default_socket, default_users_file
 from authd.config.load import EMBEDDED, Loaded
 from authd.config.settings import ListenerSettings
 from authd.daemon import parent
@@ -16,8 +16,6 @@ from authd.unix.privileges import Account, may_drop
 from authd.unix.sockets import BoundSocket, bind
 
 log = logging.getLogger(__name__)
-
-SASL_GROUP = "sasl"  # on Debian: whoever may ask saslauthd
 
 
 def start(loaded: Loaded) -> int:

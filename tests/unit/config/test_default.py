@@ -1,10 +1,12 @@
+import grp
 import os
 from pathlib import Path
 
 import pytest
 
-from authd.config.default import default_socket, default_users_file
+from authd.config.default import default_listener, default_socket, default_users_file
 from authd.config.errors import ConfigError
+from authd.config.settings import ListenerSettings
 
 VARIABLES = ("STATE_DIRECTORY", "RUNTIME_DIRECTORY", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "HOME")
 
@@ -78,3 +80,18 @@ def test_a_variable_that_is_no_absolute_printable_path_is_refused(
         (default_users_file(), default_socket())
 
     assert caught.value.problems == [f"environment: {variable}: expected an absolute path, got {value!a}"]
+
+
+@pytest.mark.parametrize(("uid", "known", "group"), [(0, True, "sasl"), (0, False, None), (1000, True, None)])
+def test_the_system_s_socket_is_for_the_group_that_may_ask_saslauthd(
+    monkeypatch: pytest.MonkeyPatch, uid: int, known: bool, group: str | None
+) -> None:
+    def getgrnam(name: str) -> object:
+        if not known:
+            raise KeyError(name)
+        return object()
+
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    monkeypatch.setattr(grp, "getgrnam", getgrnam)
+
+    assert default_listener() == ListenerSettings(path=Path("/run/saslauthd/mux"), group=group)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authd.config.default import default_listener
 from authd.config.errors import ConfigError
 from authd.config.load import _loaded
 from authd.config.settings import (
@@ -172,7 +173,8 @@ def test_what_the_file_leaves_out_has_its_default(tmp_path: Path) -> None:
         name="users", type="passwd-file", options=PasswdFileOptions(path=Path("/etc/authd/users"))
     )
 
-    assert loaded(tmp_path, USERS).settings == Settings(backends=(backend,))
+    expected = Settings(backends=(backend,), listeners=(default_listener(),))
+    assert loaded(tmp_path, USERS).settings == expected
 
 
 def test_backends_keep_the_order_of_the_file(tmp_path: Path) -> None:
