@@ -32,6 +32,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """Show below a failed test what the servers of its box have logged."""
     report = yield
     used: dict[str, Any] = getattr(item, "funcargs", {})
-    if report.failed and isinstance(used.get("box"), Box):
+    if report.failed and report.when != "teardown" and isinstance(used.get("box"), Box):
         report.sections += used["box"].logs().items()
     return report

@@ -21,7 +21,7 @@ class Saslauthd:
 
     def stop(self) -> None:
         pid = self.box.read(f"{DIRECTORY}/saslauthd.pid").strip()
-        self.box.run(["kill", pid])
+        self.box.run(["sh", "-c", f"kill {pid}"])  # the shell's own: procps may not be there
         wait_until(lambda: not self._takes_connections(), "saslauthd: its end")
 
     def _takes_connections(self) -> bool:
