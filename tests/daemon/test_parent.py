@@ -6,12 +6,14 @@ import pwd
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from authd.unix.privileges import PrivilegeError
 
 PATIENCE = 30.0  # seconds until a test gives up waiting
 CAP_SYS_RESOURCE = 1 << 24
+FRONT = Path(__file__).with_name("small_front.py")
 NOBODY = pwd.getpwnam("nobody")
 
 
@@ -34,33 +37,62 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.01)
 
 
+@dataclass(frozen=True)
+class Code:
+    """What runs small_front.py."""
+
+    interpreter: str
+    script: Path
+    environment: dict[str, str]
+
+
+def in_place() -> Code:
+    return Code(sys.executable, FRONT, dict(os.environ))
+
+
+def copied_to(place: Path) -> Code:
+    for package in authd, authd_backends:
+        assert package.__file__
+        source = Path(package.__file__).parent
+        shutil.copytree(source, place / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(FRONT, place)
+    environment = {"PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
+    return Code(os.path.realpath(sys.executable), place / FRONT.name, environment)
+
+
+def open_to_all(path: Path) -> bool:
+    return all(directory.stat().st_mode & stat.S_IXOTH for directory in path.parents)
+
+
 @pytest.fixture
 def house() -> Iterator[Path]:
-    """A copy of the code in a directory that nobody can read, as an installation is; the clone may lie in root's."""
+    """A directory that every user may enter."""
     if os.geteuid() != 0:
         pytest.fail("the parent is what root starts: run this test as root, or in the tests' box")
     house = Path(tempfile.mkdtemp(prefix="authd-parent-"))
     house.chmod(0o755)
-    for package in authd, authd_backends:
-        assert package.__file__
-        source = Path(package.__file__).parent
-        shutil.copytree(source, house / source.name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(Path(__file__).with_name("small_front.py"), house)
     yield house
     shutil.rmtree(house)
+
+
+@pytest.fixture
+def code(house: Path) -> Code:
+    """That of this clone, or a copy where the clone lies below a home that only root may enter."""
+    return in_place() if open_to_all(FRONT) and open_to_all(Path(sys.executable)) else copied_to(house)
 
 
 class Running:
     """A parent, its front, and what they write."""
 
-    def __init__(self, house: Path, *arguments: str, user: str = "nobody", shutdown_deadline: float = 10.0) -> None:
+    def __init__(
+        self, house: Path, code: Code, *arguments: str, user: str = "nobody", shutdown_deadline: float = 10.0
+    ) -> None:
         self.path = house / "mux"
         self._output = Path(tempfile.mkstemp(dir=house)[1])
-        interpreter = os.path.realpath(sys.executable)  # that of a venv may lie in a clone that nobody can read
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [interpreter, house / "small_front.py", self.path, user, str(shutdown_deadline), *arguments],
-                env={"PYTHONPATH": str(house), "PYTHONDONTWRITEBYTECODE": "1"},
+                [code.interpreter, code.script, self.path, user, str(shutdown_deadline), *arguments],
+                env=code.environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -102,11 +134,11 @@ class Running:
 
 
 @pytest.fixture
-def start(house: Path) -> Iterator[Callable[..., Running]]:
+def start(house: Path, code: Code) -> Iterator[Callable[..., Running]]:
     started: list[Running] = []
 
-    def start(*arguments: str, at: Path = house, **options: Any) -> Running:
-        started.append(Running(at, *arguments, **options))
+    def start(*arguments: str, code: Code = code, **options: Any) -> Running:
+        started.append(Running(house, code, *arguments, **options))
         return started[-1]
 
     yield start
@@ -309,13 +341,14 @@ def test_code_that_the_account_cannot_read_is_told_with_what_mends_it(
     house: Path, start: Callable[..., Running]
 ) -> None:
     """As with a clone below root's home directory."""
-    house.chmod(0o700)
+    home = house / "home"
+    home.mkdir(0o700)
 
-    running = start()
+    running = start(code=copied_to(home))
 
     assert running.process.wait(PATIENCE) == 2
-    assert f"{house}: expected a directory that nobody may enter to {house / 'authd/__init__.py'}" in running.output
-    assert f"or chmod o+x {house}\n" in running.output
+    assert f"{home}: expected a directory that nobody may enter to {home / 'authd/__init__.py'}" in running.output
+    assert f"or chmod o+x {home}\n" in running.output
     assert not running.path.exists()
 
 
