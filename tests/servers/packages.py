@@ -14,6 +14,7 @@ from pathlib import Path
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "debian"
 LEFT_OUT = ("doc", "info", "lintian", "locale", "man")  # of usr/share
+SCRIPTS_ONLY = re.compile(r"perl|perl-modules-.*|debconf.*")  # large, for what no test runs
 _UPDATE = ["apt-get", "-qq", "-o", "Acquire::Retries=3", "update"]
 # As if it were installed here: gives what the host lacks or has too old, and the package itself even if it is there.
 _SIMULATE = ["apt-get", "-s", "-o", "Debug::NoLocking=1", "--no-install-recommends", "--reinstall", "install"]
@@ -55,7 +56,8 @@ def _unpack(package: str) -> None:
 def _download(package: str) -> list[Path]:
     """Give the .deb files; those of an earlier run are taken where they are whole (apt compares their hashes)."""
     simulated = _run([*_SIMULATE, package])
-    names = sorted({package, *re.findall(r"^Inst (\S+)", simulated, re.MULTILINE)})
+    needed = re.findall(r"^Inst (\S+)", simulated, re.MULTILINE)
+    names = sorted({package, *(name for name in needed if not SCRIPTS_ONLY.fullmatch(name))})
     _say(f"downloading for {package}: {' '.join(names)}")
     folder = CACHE / "debs"
     folder.mkdir(exist_ok=True)
