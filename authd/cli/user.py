@@ -14,12 +14,12 @@ from authd_backends import files, hashes, passwd_lines
 from authd_backends.contract import Secret
 from authd_backends.errors import BackendError
 from authd_backends.hashes.making import NEW_SCHEMES
-from authd_backends.passwd_lines import Line, Row
+from authd_backends.passwd_lines import Row
 
 HELP = "keep the users of a passwd-file"
 _HEADER = b"# user[@realm]:hash, kept by authd user\n"
 
-Change = Callable[[list[Line]], list[Line]]
+Change = Callable[[list[bytes]], list[bytes]]
 
 
 class UserError(Exception):
@@ -115,7 +115,7 @@ def _passwd(store: Store, arguments: Namespace) -> None:
 
 
 def _delete(store: Store, arguments: Namespace) -> None:
-    def change(lines: list[Line]) -> list[Line]:
+    def change(lines: list[bytes]) -> list[bytes]:
         _row(lines, arguments.name)
         return passwd_lines.without(lines, arguments.name)
 
@@ -124,7 +124,7 @@ def _delete(store: Store, arguments: Namespace) -> None:
 
 
 def _lock(store: Store, arguments: Namespace) -> None:
-    def change(lines: list[Line]) -> list[Line]:
+    def change(lines: list[bytes]) -> list[bytes]:
         stored = _row(lines, arguments.name).stored
         return lines if hashes.is_locked(stored) else _stored(lines, arguments.name, "!" + stored)
 
@@ -133,7 +133,7 @@ def _lock(store: Store, arguments: Namespace) -> None:
 
 
 def _unlock(store: Store, arguments: Namespace) -> None:
-    def change(lines: list[Line]) -> list[Line]:
+    def change(lines: list[bytes]) -> list[bytes]:
         stored = _row(lines, arguments.name).stored
         unlocked = stored.removeprefix("!")
         if hashes.is_locked(unlocked):
@@ -145,8 +145,8 @@ def _unlock(store: Store, arguments: Namespace) -> None:
 
 
 def _list(store: Store, _: Namespace) -> None:
-    for line in _read(store.path):
-        if isinstance(line, Row):
+    for raw in _read(store.path):
+        if isinstance(line := passwd_lines.parse_line(raw), Row):
             print(f"{_shown(line.name)}\t{_state(line.stored)}")
 
 
@@ -179,24 +179,24 @@ def _password(name: str) -> Secret:
     return Secret(os.fsencode(first))
 
 
-def _read(path: Path) -> list[Line]:
-    return passwd_lines.parse(path.read_bytes())
+def _read(path: Path) -> list[bytes]:
+    return passwd_lines.split(path.read_bytes())
 
 
-def _row(lines: list[Line], name: str) -> Row:
+def _row(lines: list[bytes], name: str) -> Row:
     row = passwd_lines.row_of(lines, name)
     if row is None:
         raise UserError(f"{_shown(name)}: no such user")
     return row
 
 
-def _expect_absent(lines: list[Line], name: str) -> list[Line]:
+def _expect_absent(lines: list[bytes], name: str) -> list[bytes]:
     if passwd_lines.row_of(lines, name) is not None:
         raise UserError(f"{_shown(name)}: exists already: authd user passwd changes the password")
     return lines
 
 
-def _stored(lines: list[Line], name: str, stored: str) -> list[Line]:
+def _stored(lines: list[bytes], name: str, stored: str) -> list[bytes]:
     _row(lines, name)
     return passwd_lines.with_stored(lines, name, stored)
 
@@ -208,7 +208,7 @@ def _edit(store: Store, change: Change, *, create: bool = False) -> None:
         store.path.stat()
     with files.locked(store.path):
         content = _HEADER if create and not store.path.exists() else store.path.read_bytes()
-        changed = passwd_lines.render(change(passwd_lines.parse(content))) or _HEADER
+        changed = passwd_lines.join(change(passwd_lines.split(content))) or _HEADER
         mode, group = (0o640, reader.pw_gid) if reader else (0o600, -1)
         files.replace(store.path, changed, mode=mode, group=group)
     problem = files.trust_problem(store.path.stat(), reader.pw_uid if reader else os.geteuid())

@@ -43,7 +43,7 @@ class PasswdSnapshot:
         self._descriptor = open_trusted(path)
         self._closing = weakref.finalize(self, os.close, self._descriptor)  # checks under way still read from it
         self.stamp = stamp_of(os.fstat(self._descriptor))
-        self.age = time.time() - self.stamp.mtime_ns / 1e9  # seconds from the last write to the opening
+        self.age = time.time() - self.stamp.ctime_ns / 1e9  # seconds from the last change to the opening
         self.problems: list[str] = []  # for the operator's log
         self._written_in_place = former is not None and self._is_rewritten(former)
         self._table: memoryview | None = None
@@ -190,7 +190,7 @@ class PasswdSnapshot:
             return "expected a newline at the end, got none: half-written?"
         if self._has_nul:
             return "expected text, got NULs: damaged, or no passwd-file?"
-        if self._written_in_place and time.time() - self.stamp.mtime_ns / 1e9 < _BEING_WRITTEN:
+        if self._written_in_place and 0 <= time.time() - self.stamp.mtime_ns / 1e9 < _BEING_WRITTEN:
             return "being written in place"
         return ""
 

@@ -59,9 +59,9 @@ class Installation:
 
     def set_password(self, password: bytes) -> None:
         with files.locked(self._path):
-            lines = passwd_lines.without(passwd_lines.parse(self._path.read_bytes()), self.login)
+            lines = passwd_lines.without(passwd_lines.split(self._path.read_bytes()), self.login)
             row = passwd_lines.Row(self.login, hashes.new_hash(Secret(password), "yescrypt"))
-            files.replace(self._path, passwd_lines.render(passwd_lines.with_row(lines, row)))
+            files.replace(self._path, passwd_lines.join(passwd_lines.with_row(lines, row)))
 
     def take_away(self) -> None:
         self._path.rename(self._path.with_name("away"))
