@@ -65,6 +65,7 @@ class Threads:
 
     def _start_thread(self, loop: asyncio.AbstractEventLoop) -> None:
         self._started += 1
+        self._idle += 1  # from here on, or a burst finds the queue full before its threads have begun to run
         name = f"{self._name}-{self._started}"
         threading.Thread(target=self._run, args=(loop,), name=name, daemon=True).start()
 
@@ -73,6 +74,8 @@ class Threads:
         while (job := self._next()) is not None:
             answer, request = job
             outcome = self._outcome(request)
+            with self._work:
+                self._idle += 1
             try:
                 loop.call_soon_threadsafe(_settle, answer, outcome)
             except RuntimeError:  # the loop has ended: nobody waits
@@ -81,7 +84,6 @@ class Threads:
 
     def _next(self) -> tuple[asyncio.Future[Verdict], Request] | None:
         with self._work:
-            self._idle += 1
             while not self._waiting and not self._closed:
                 self._work.wait()
             self._idle -= 1
