@@ -1,42 +1,20 @@
 """``authd user``: keeps a passwd-file. Passwords come from a prompt or standard input, never from an argument."""
 
 import os
-import pwd
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from authd.cli.passwd_store import Store, UserError, chosen
 from authd.config.errors import ConfigError
-from authd.unix.privileges import may_drop
-from authd_backends import files, hashes, passwd_lines
+from authd_backends import hashes, passwd_lines
 from authd_backends.contract import Secret
 from authd_backends.errors import BackendError
 from authd_backends.hashes.making import NEW_SCHEMES
 from authd_backends.passwd_lines import Row
 
 HELP = "keep the users of a passwd-file"
-_HEADER = b"# user[@realm]:hash, kept by authd user\n"
-
-Change = Callable[[list[bytes]], list[bytes]]
-
-
-class UserError(Exception):
-    """The command cannot be done; `status` is what it exits with."""
-
-    def __init__(self, text: str, status: int = 1) -> None:
-        super().__init__(text)
-        self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """The passwd-file to keep, the scheme of its new hashes, and the account that has to read it."""
-
-    path: Path
-    scheme: str | None
-    account: str
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -56,7 +34,8 @@ def run(arguments: Namespace) -> int:
     try:
         if arguments.action != "list":
             _check_name(arguments.name)
-        _ACTIONS[arguments.action](_store(arguments), arguments)
+        store = chosen(arguments.file, arguments.config, getattr(arguments, "scheme", None))
+        _ACTIONS[arguments.action](store, arguments)
     except ConfigError as error:
         return _failed(str(error), 2)
     except UserError as error:
@@ -79,38 +58,21 @@ def _check_name(name: str) -> None:
         raise UserError(f"NAME: expected {expected}, got {name!a}", 2)
 
 
-def _store(arguments: Namespace) -> Store:
-    from authd.config.settings import ServerSettings
-
-    wanted = getattr(arguments, "scheme", None)
-    if arguments.file is not None:
-        return Store(arguments.file, wanted, ServerSettings().user)
-    from authd.config.load import load
-
-    settings = load(arguments.config).settings
-    found = [backend for backend in settings.backends if backend.type == "passwd-file"]
-    if len(found) != 1:
-        names = ", ".join(backend.name for backend in found) or "none"
-        raise UserError(f"expected one backend of type passwd-file, got {names}: say which file with --file", 2)
-    return Store(found[0].options.path, wanted or found[0].options.scheme, settings.server.user)
-
-
 def _add(store: Store, arguments: Namespace) -> None:
     name = arguments.name
     if store.path.exists():
-        _expect_absent(_read(store.path), name)
+        _expect_absent(store.lines(), name)
     row = Row(name, hashes.new_hash(_password(name), store.scheme))
-    _make_directory(store)
-    _edit(store, lambda lines: passwd_lines.with_row(_expect_absent(lines, name), row), create=True)
+    store.create(lambda lines: passwd_lines.with_row(_expect_absent(lines, name), row))
     user, _, realm = name.rpartition("@")
     login = f"-u {user} -r {realm}" if user else f"-u {name}"
     print(f"added {_shown(name)} to {store.path}; while authd serve runs, try: authd test {login} -p -")
 
 
 def _passwd(store: Store, arguments: Namespace) -> None:
-    locked = _row(_read(store.path), arguments.name).stored.startswith("!")
+    locked = _row(store.lines(), arguments.name).stored.startswith("!")
     stored = "!" * locked + hashes.new_hash(_password(arguments.name), store.scheme)
-    _edit(store, lambda lines: _stored(lines, arguments.name, stored))
+    store.edit(lambda lines: _stored(lines, arguments.name, stored))
     print(f"changed the password of {_shown(arguments.name)}" + (", which stays locked" if locked else ""))
 
 
@@ -119,7 +81,7 @@ def _delete(store: Store, arguments: Namespace) -> None:
         _row(lines, arguments.name)
         return passwd_lines.without(lines, arguments.name)
 
-    _edit(store, change)
+    store.edit(change)
     print(f"deleted {_shown(arguments.name)}")
 
 
@@ -128,7 +90,7 @@ def _lock(store: Store, arguments: Namespace) -> None:
         stored = _row(lines, arguments.name).stored
         return lines if hashes.is_locked(stored) else _stored(lines, arguments.name, "!" + stored)
 
-    _edit(store, change)
+    store.edit(change)
     print(f"locked {_shown(arguments.name)}")
 
 
@@ -140,12 +102,12 @@ def _unlock(store: Store, arguments: Namespace) -> None:
             raise UserError(f"{_shown(arguments.name)}: has no password to unlock: authd user passwd sets one")
         return _stored(lines, arguments.name, unlocked)
 
-    _edit(store, change)
+    store.edit(change)
     print(f"unlocked {_shown(arguments.name)}")
 
 
 def _list(store: Store, _: Namespace) -> None:
-    for raw in _read(store.path):
+    for raw in store.lines():
         if isinstance(line := passwd_lines.parse_line(raw), Row):
             print(f"{_shown(line.name)}\t{_state(line.stored)}")
 
@@ -179,10 +141,6 @@ def _password(name: str) -> Secret:
     return Secret(os.fsencode(first))
 
 
-def _read(path: Path) -> list[bytes]:
-    return passwd_lines.split(path.read_bytes())
-
-
 def _row(lines: list[bytes], name: str) -> Row:
     row = passwd_lines.row_of(lines, name)
     if row is None:
@@ -199,42 +157,6 @@ def _expect_absent(lines: list[bytes], name: str) -> list[bytes]:
 def _stored(lines: list[bytes], name: str, stored: str) -> list[bytes]:
     _row(lines, name)
     return passwd_lines.with_stored(lines, name, stored)
-
-
-def _edit(store: Store, change: Change, *, create: bool = False) -> None:
-    """Change the file under its lock, and say what would make the daemon refuse it."""
-    reader = _reader(store.account)
-    if not create:
-        store.path.stat()
-    with files.locked(store.path):
-        content = _HEADER if create and not store.path.exists() else store.path.read_bytes()
-        changed = passwd_lines.join(change(passwd_lines.split(content))) or _HEADER
-        mode, group = (0o640, reader.pw_gid) if reader else (0o600, -1)
-        files.replace(store.path, changed, mode=mode, group=group)
-    problem = files.trust_problem(store.path.stat(), reader.pw_uid if reader else os.geteuid())
-    if problem:
-        print(f"authd user: {store.path}: the daemon refuses it: {problem}", file=sys.stderr)
-
-
-def _make_directory(store: Store) -> None:
-    directory = store.path.parent
-    if directory.exists():
-        return
-    directory.mkdir(mode=0o750, parents=True)
-    if reader := _reader(store.account):
-        os.chown(directory, -1, reader.pw_gid)
-
-
-def _reader(account: str) -> pwd.struct_passwd | None:
-    """Give the account that the daemon becomes: root's becomes another one, anybody else's none."""
-    if not may_drop():
-        return None
-    for name in (account, "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    return None
 
 
 def _state(stored: str) -> str:

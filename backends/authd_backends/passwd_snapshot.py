@@ -1,11 +1,13 @@
 """One generation of a passwd-file, open, and where in it a name stands.
 
-Only offsets are kept in memory, 16 bytes a line, rounded up to a power of two: the file is read with pread, and never
-mapped, since whoever truncates a mapped file kills its readers. Until the index is there a name is found by reading
-the file through.
+Only offsets are kept in memory: the file is read with pread, and never mapped, since whoever truncates a mapped file
+kills its readers. Until the index is there a name is found by reading the file through.
+
+Measured with 1,000,000 rows in 101 MB on two cores: 2.0 s to index (0.9 s of work), in which a thread that wakes each
+millisecond is kept waiting for at most 3 ms, and for 324 ms without the pauses; 16 MB of memory; 4 us to find a
+name, and 85 ms to read all of it through.
 """
 
-import mmap
 import os
 import time
 import weakref
@@ -16,6 +18,7 @@ from pathlib import Path
 from authd_backends import hashes
 from authd_backends.errors import BackendError, Unavailable
 from authd_backends.files import open_trusted, stamp_of
+from authd_backends.passwd_index import NameIndex
 from authd_backends.passwd_lines import Row, parse_line
 
 MAX_LINE = 1 << 15  # bytes
@@ -25,8 +28,6 @@ _INDEXED = MAX_LINE  # bytes indexed at once: 0.2 ms
 _SAMPLE = 1 << 14  # bytes from which the usual cost of a hash is told
 _REPORTED = 10  # broken lines that are named one by one
 _USUAL_LINE = 512  # bytes
-_OFFSET = (1 << 48) - 1
-_WORD = (1 << 64) - 1
 _BEING_WRITTEN = 1.0  # seconds since the last write in place, in which a missing name may be yet to come
 
 
@@ -46,7 +47,7 @@ class PasswdSnapshot:
         self.age = time.time() - self.stamp.ctime_ns / 1e9  # seconds from the last change to the opening
         self.problems: list[str] = []  # for the operator's log
         self._written_in_place = former is not None and self._is_rewritten(former)
-        self._table: memoryview | None = None
+        self._index: NameIndex | None = None
         self.abandoned = False  # True: an `index` that is under way ends, since nobody needs it any more
         self._has_nul = False
 
@@ -57,7 +58,7 @@ class PasswdSnapshot:
         """
         if not name or name[0] == ord("#") or not {*b":\n\0"}.isdisjoint(name):
             return None
-        line = self._looked_up(name, self._table) if self._table is not None else self._scanned(name)
+        line = self._index.find(name) if self._index is not None else self._scanned(name)
         self._check_unchanged()
         if line is None and (doubt := self._doubt()):
             raise Unavailable(f"{self._path}: {doubt}")
@@ -81,49 +82,20 @@ class PasswdSnapshot:
         the file is no passwd-file or changes meanwhile.
         """
         lines = sum(piece.count(b"\n") for _, piece in self._paced(_SCANNED, pause))
-        table = _zeros(2 << lines.bit_length())
+        index = NameIndex(lines, self._line_at)
         problems: list[str] = []
         number = 0
         for offset, piece in self._paced(_INDEXED, pause):
             for line in piece.split(b"\n")[:-1]:
                 number += 1
-                if (problem := self._enter(table, line, offset)) and len(problems) <= _REPORTED:
+                if number > lines:
+                    raise FileChanged(f"{self._path}: written while it was read")
+                if (problem := _enter(index, line, offset)) and len(problems) <= _REPORTED:
                     problems.append(f"{self._path}:{number}: {problem}")
                 offset += len(line) + 1
         self._check_unchanged()
         self.problems = [*problems[:_REPORTED], *(["…"] if len(problems) > _REPORTED else [])]
-        self._table = table
-
-    def _enter(self, table: memoryview, line: bytes, offset: int) -> str:
-        """Put a line into an open-addressed table of (16 bits of the name's hash, offset + 1); 0 is a free place."""
-        name, colon, _ = line.partition(b":")
-        if line.startswith(b"#") or not line.strip():
-            return ""
-        if not name:
-            return "expected name:hash, got no name"
-        if not colon:
-            name = name.rstrip(b"\r")
-        mask = len(table) - 1
-        tag = hash(name)
-        place = tag & mask
-        tag = tag & ~_OFFSET & _WORD
-        while entry := table[place]:
-            if entry & ~_OFFSET == tag and self._line_at((entry & _OFFSET) - 1, name) is not None:
-                return "this name stands further up already, and the first row counts"
-            place = (place + 1) & mask
-        table[place] = tag | (offset + 1)
-        return "" if colon else "expected name:hash, got no colon"
-
-    def _looked_up(self, name: bytes, table: memoryview) -> bytes | None:
-        mask = len(table) - 1
-        tag = hash(name)
-        place = tag & mask
-        tag = tag & ~_OFFSET & _WORD
-        while entry := table[place]:
-            if entry & ~_OFFSET == tag and (line := self._line_at((entry & _OFFSET) - 1, name)) is not None:
-                return line
-            place = (place + 1) & mask
-        return None
+        self._index = index
 
     def _scanned(self, name: bytes) -> bytes | None:
         wanted = b"\n" + name
@@ -195,9 +167,16 @@ class PasswdSnapshot:
         return ""
 
 
-def _zeros(number: int) -> memoryview:
-    """Words of 64 bits, in pages that appear as they are written: to clear 16 MB at once holds the GIL for 10 ms."""
-    return memoryview(mmap.mmap(-1, 8 * number)).cast("Q")
+def _enter(index: NameIndex, line: bytes, offset: int) -> str:
+    """Take a line into the index, and say what is wrong with it."""
+    if line.startswith(b"#") or not line.strip():
+        return ""
+    name, colon, _ = line.partition(b":")
+    if not name:
+        return "expected name:hash, got no name"
+    if not index.add(name if colon else name.rstrip(b"\r"), offset):
+        return "expected a name once, got it again: the first row counts"
+    return "" if colon else "expected name:hash, got no colon"
 
 
 def _kind(stored: str, default_scheme: str | None) -> Hashable:

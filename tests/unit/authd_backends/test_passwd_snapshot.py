@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from authd_backends import passwd_snapshot
 from authd_backends.errors import Unavailable
+from authd_backends.passwd_index import NameIndex
 from authd_backends.passwd_lines import row_of, split
 from authd_backends.passwd_snapshot import MAX_LINE, FileChanged, PasswdSnapshot
 
@@ -92,7 +93,7 @@ def test_broken_lines_are_reported_with_their_numbers_and_the_rest_goes_on(write
     assert snapshot.problems == [
         f"{path}:2: expected name:hash, got no colon",
         f"{path}:3: expected name:hash, got no name",
-        f"{path}:6: this name stands further up already, and the first row counts",
+        f"{path}:6: expected a name once, got it again: the first row counts",
     ]
     assert snapshot.find(b"bob") == b"bob:1"
 
@@ -168,6 +169,20 @@ def test_what_changes_while_it_is_read_is_not_believed(write: Write) -> None:
         snapshot.index()
     with pytest.raises(FileChanged):
         snapshot.find(b"alice")
+
+
+def test_a_file_that_grows_while_it_is_indexed_is_not_believed(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index has room for the lines that were counted, and no more."""
+    path = write(b"alice:1\n")
+
+    def grow(lines: int, line_at: Callable[[int, bytes], bytes | None]) -> NameIndex:
+        path.write_bytes(b"".join(b"user%d:1\n" % number for number in range(100)))
+        return NameIndex(lines, line_at)
+
+    monkeypatch.setattr(passwd_snapshot, "NameIndex", grow)
+
+    with pytest.raises(FileChanged):
+        PasswdSnapshot(path).index()
 
 
 def test_a_replaced_file_is_read_to_its_end(write: Write) -> None:
