@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from signal import SIGTERM, Signals
 from types import TracebackType
@@ -24,7 +24,7 @@ from tests.servers import packages
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HOSTNAME = "mail"
-DEADLINE = 20.0  # seconds for whatever a server does by itself: generous, since only a failure waits so long
+DEADLINE = 30.0  # seconds for whatever a server does by itself: generous, since only a failure waits so long
 _FIRST_UID = 900
 _CLONE_NEWNET = 0x40000000
 _SIOCSIFFLAGS, _UP_AND_RUNNING = 0x8914, 0x41
@@ -82,8 +82,8 @@ class Process:
         os.kill(self.pid, number)
 
     def stop(self, number: Signals = SIGTERM) -> int:
-        """End it and give its exit status, as `wait` does."""
-        if self.running:
+        """End it and give its exit status, as `wait` does; of one that has ended by itself, too."""
+        with suppress(BoxError, ProcessLookupError):
             self.send(number)
         return self.wait()
 
@@ -122,22 +122,35 @@ class Box:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        assert self._first.stdout is not None
-        if self._first.stdout.readline() != b"ready\n":
-            _, complaint = self._first.communicate()
-            raise BoxError(f"namespaces: expected a box, got: {complaint.decode().strip()}")
-        self._pid = int(Path(f"/proc/{self._first.pid}/task/{self._first.pid}/children").read_text())
-        self._furnish()
+        try:
+            self._pid = self._number_of_first()
+            self._furnish()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End everything in it."""
         self._first.communicate()
         for process in self._processes:
             process.close()
 
+    def _number_of_first(self) -> int:
+        assert self._first.stdout is not None
+        if self._first.stdout.readline() != b"ready\n":
+            _, complaint = self._first.communicate()
+            raise BoxError(f"namespaces: expected a box, got: {complaint.decode().strip()}")
+        return int(Path(f"/proc/{self._first.pid}/task/{self._first.pid}/children").read_text())
+
     def _furnish(self) -> None:
+        if self.run(["test", "-e", "/run/.box"], expect=None).returncode:
+            raise BoxError("nsenter: expected the files of the box, got the machine's")  # and would write to them
         self.write("/etc/hosts", f"127.0.0.1 {HOSTNAME} localhost\n::1 localhost\n")
         self.write("/etc/resolv.conf", "")
         with self.network(), socket.socket() as any_socket:

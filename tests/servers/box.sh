@@ -28,6 +28,7 @@ for name in etc usr dev; do
 done
 chmod 1777 /dev/shm
 mount -t tmpfs -o mode=0755 box /run # above what the overlays write to
+: >/run/.box
 mount -t tmpfs -o mode=0755 box /var/spool
 echo mail >/proc/sys/kernel/hostname
 cd /
