@@ -7,7 +7,7 @@ export PYTHON
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
-venv: ## .venv/bin/authd, with all extras and the dev tools
+venv: ## .venv/bin/authd, and the dev tools beside it
 	@tools/setup.sh dev
 	@echo "Ready: .venv/bin/authd, made with $(PYTHON). Next: make demo, or make test"
 

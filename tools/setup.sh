@@ -2,7 +2,7 @@
 # Makes .venv and installs authd into it, editable.
 #
 #   tools/setup.sh run    what the demo needs: authd and argon2 (prebuilt)
-#   tools/setup.sh dev    what the tests need: all extras, of which Berkeley DB is compiled, and the dev tools
+#   tools/setup.sh dev    what the tests need: the dev tools too, of which Berkeley DB's module has to be compiled
 #
 # PYTHON names the interpreter. Does nothing where it was done before for this checkout, Python and pyproject.toml.
 # As root it installs the build dependencies that are missing; anybody else is told what they are, and exits 1.
@@ -49,7 +49,7 @@ missing_packages() { # one a line, each for a file that is not there
 install_packages() { # PACKAGE…
     case $purpose in
         run) why="makes .venv" ;;
-        dev) why="makes .venv; a compiler and headers build the Berkeley DB module" ;;
+        dev) why="makes .venv; a compiler and headers build the Berkeley DB module that the tests write with" ;;
     esac
     command -v apt-get >/dev/null || fail "Missing, and there is no apt-get to install it: $*"
     if [ "$(id -u)" != 0 ]; then
@@ -83,9 +83,9 @@ install_authd() {
             pip_install --editable '.[argon2]'
             ;;
         dev)
-            say "Installing authd, its extras and the dev tools into .venv (a minute or two)"
+            say "Installing authd and the dev tools into .venv (a minute or two)"
             pip_install --upgrade 'pip>=25.1' # Debian 12's 23.0 knows no --group
-            pip_install --editable '.[argon2,sasldb]' --group dev
+            pip_install --editable '.[argon2]' --group dev
             ;;
     esac
 }
