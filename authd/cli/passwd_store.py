@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from authd.unix.privileges import may_drop
 from authd_backends import files, passwd_lines
 
 Change = Callable[[list[bytes]], list[bytes]]
@@ -36,11 +37,11 @@ class Store:
 
     def create(self, change: Change) -> None:
         """Change the file, which need not be there, nor its directory. Raises OSError and what `change` raises."""
-        reader = self._reader()
-        if not self.path.parent.exists():
-            self.path.parent.mkdir(mode=0o750, parents=True)
-            if reader:
-                os.chown(self.path.parent, -1, reader.pw_gid)
+        reader, directory = self._reader(), self.path.parent
+        if not directory.exists():
+            directory.mkdir(parents=True)
+            os.chown(directory, -1, reader.pw_gid if reader else -1)
+            directory.chmod(0o750)
         self._replace(change, reader)
 
     def edit(self, change: Change) -> None:
@@ -58,8 +59,8 @@ class Store:
             print(f"authd user: {self.path}: the daemon refuses it: {problem}", file=sys.stderr)
 
     def _reader(self) -> pwd.struct_passwd | None:
-        """Give the account that root's daemon becomes; None for anybody else's, which stays what it is."""
-        if os.geteuid() != 0:
+        """Give the account that a daemon started as root becomes; None for one that stays what it is."""
+        if not may_drop():
             return None
         for name in (self.account, "nobody"):
             try:

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -117,16 +118,16 @@ class PasswdFileBackend:
         return line
 
     def _line(self, names: list[bytes]) -> bytes | None:
-        """Give the first line that has one of the names, in their order."""
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                snapshot = self._current()
-                lines = (snapshot.find(name) for name in names)
-                return next((line for line in lines if line is not None), None)
-            except FileChanged:
-                if attempt == _ATTEMPTS:
-                    raise
-        return None
+        """Give the first line that has one of the names, in their order. Raises Unavailable."""
+        for _ in range(_ATTEMPTS - 1):
+            with suppress(FileChanged):
+                return self._current_line(names)
+        return self._current_line(names)
+
+    def _current_line(self, names: list[bytes]) -> bytes | None:
+        snapshot = self._current()
+        lines = (snapshot.find(name) for name in names)
+        return next((line for line in lines if line is not None), None)
 
     def _current(self) -> PasswdSnapshot:
         """Give the file as it is now. Raises Unavailable."""
@@ -137,7 +138,6 @@ class PasswdFileBackend:
                 return former
             if former is not None:
                 former.abandoned = True
-            self._snapshot = None
             self._snapshot = self._opened(former)
             return self._snapshot
 

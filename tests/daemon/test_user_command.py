@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from authd.unix.privileges import may_drop
 from authd_backends import hashes, passwd_lines
 from authd_backends.contract import Secret
-from tests.daemon.running import AUTHD, ENOUGH, NO, OK, ask, running
+from tests.daemon.running import AUTHD, ENOUGH, NO, OK, ask, running, unprivileged
 
 CONFIGURATION = """
 [[listeners]]
@@ -25,7 +26,7 @@ path = "DIR/users"
 scheme = "sha512-crypt"
 """
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="root's files are readable by the account of the daemon")
+as_root = pytest.mark.skipif(not may_drop(), reason="root's files are readable by the account of the daemon")
 
 
 @pytest.fixture
@@ -194,6 +195,14 @@ def test_a_new_file_of_roots_can_be_read_by_the_daemons_group_alone(tmp_path: Pa
         status = path.stat()
         assert stat.S_IMODE(status.st_mode) == mode
         assert grp.getgrgid(status.st_gid).gr_name in ("authd", "nogroup")
+
+
+def test_a_new_file_of_anybody_elses_is_his_alone(users: Path) -> None:
+    command = unprivileged([*AUTHD, "user", "add", "alice", "--file", str(users)])
+
+    subprocess.run(command, input=b"x\n", check=True, capture_output=True, timeout=ENOUGH)
+
+    assert stat.S_IMODE(users.stat().st_mode) == 0o600
 
 
 def test_several_passwd_files_have_to_be_told_apart(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from authd_backends import conformance, files, hashes, passwd_file, passwd_lines
 from authd_backends.contract import Backend, Outcome, Request, Secret
 from authd_backends.errors import OptionError, Unavailable
 from authd_backends.passwd_file import PasswdFileBackend, PasswdFileOptions
+from authd_backends.passwd_snapshot import FileChanged, PasswdSnapshot
 
 CHEAP = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"  # of U*U
 RIGHT = Secret(b"U*U")
@@ -269,6 +270,39 @@ def test_a_user_is_never_unknown_while_the_file_is_written_in_place_all_the_time
         writing.join()
 
     assert outcomes <= {Outcome.ACCEPTED, Outcome.UNAVAILABLE}
+
+
+def test_a_user_whose_row_is_not_written_yet_is_not_unknown_even_after_a_read_that_failed(
+    users: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = make()
+    backend.check(Request("alice", RIGHT))
+    index = PasswdSnapshot.index
+    users.write_bytes(b"# users\n")
+
+    def fail_once(snapshot: PasswdSnapshot) -> None:
+        monkeypatch.setattr(PasswdSnapshot, "index", index)
+        raise FileChanged("written while it was read")
+
+    monkeypatch.setattr(PasswdSnapshot, "index", fail_once)
+
+    verdict = backend.check(Request("alice", RIGHT))
+
+    assert (verdict.outcome, verdict.reason) == (Outcome.UNAVAILABLE, f"{users}: being written in place")
+
+
+def test_a_backend_is_closed_while_its_index_is_under_way(
+    users: Path, make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    users.write_bytes(b"".join(b"user%d:*\n" % number for number in range(300_000)))
+    backend = make()
+    backend.start()
+
+    backend.close()
+
+    assert backend._indexing is not None
+    assert not backend._indexing.is_alive()
+    assert _warnings(caplog) == []
 
 
 def test_an_unknown_user_takes_as_long_as_a_known_one(make: Make) -> None:
