@@ -1,0 +1,1 @@
+"""pam: whatever the stack of a PAM service says."""
