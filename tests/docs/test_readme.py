@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from authd.cli.main import COMMANDS, main
+from authd_backends import registry
 
 README = Path(__file__).parents[2] / "README.md"
 TEXT = README.read_text()
@@ -75,3 +76,10 @@ def test_every_target_is_in_the_makefile(target: str) -> None:
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", TEXT))))
 def test_every_file_it_links_to_is_there(link: str) -> None:
     assert (README.parent / link).is_file()
+
+
+def test_it_shows_each_backend_that_is_there_and_names_the_others_as_missing() -> None:
+    rest, _, not_yet = TEXT.partition("\n## Not yet\n")
+
+    assert [name for name in registry.known_types() if f'type = "{name}"' not in rest] == []
+    assert [name for name in registry._NOT_YET if name not in not_yet.lower()] == []
