@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from authd import __version__
 
-COMMANDS = ("serve", "check", "test", "user")  # modules of this package, in the order of the help
+COMMANDS = ("serve", "helper", "check", "test", "user")  # modules of this package, in the order of the help
 
 _FIRST_STEPS = """\
 first steps:

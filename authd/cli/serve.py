@@ -4,6 +4,12 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from authd.config.load import Loaded
 
 HELP = "run the daemon in the foreground"
 
@@ -21,16 +27,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _serve(config: Path | None) -> int:
+    from authd.daemon.start import start
+
+    return started(start, config)
+
+
+def started(start: "Callable[[Loaded], int]", config: Path | None) -> int:
+    """Start a process on the configuration and give its exit status: 2 where it cannot be started."""
     from authd.config.errors import ConfigError
     from authd.config.load import load
-    from authd.daemon.start import start
     from authd.unix.privileges import PrivilegeError
     from authd.unix.sockets import SocketError
+    from authd_backends.errors import BackendError
 
     try:
         return start(load(config))
     except ConfigError as error:
         print(error, file=sys.stderr)
-    except (SocketError, PrivilegeError) as error:
+    except (SocketError, PrivilegeError, BackendError) as error:
         print(f"authd: {error}", file=sys.stderr)
     return 2

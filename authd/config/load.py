@@ -5,6 +5,7 @@ import re
 import stat
 import tomllib
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ class Loaded:
     settings: Settings
     warnings: list[str]
     source: str
+    digest: bytes  # of the file's bytes: whether two processes have read the same
+    written_by_others: str = ""  # who may write the file beside root and this process, in words; empty: nobody
 
 
 def load(path: Path | None) -> Loaded:
@@ -36,27 +39,37 @@ def load(path: Path | None) -> Loaded:
     Raises ConfigError with every problem, a line each, in the order of the file.
     """
     if path is None and not _exists(CONFIG_FILE):
-        return _loaded(EMBEDDED, default_text().encode(), mode=0o600)
+        return _loaded(EMBEDDED, default_text().encode())
     path = path or CONFIG_FILE
     source = str(path) if str(path).isprintable() else quoted(str(path))
     try:
         with path.open("rb") as file:
-            content, mode = file.read(MAX_SIZE + 1), os.fstat(file.fileno()).st_mode
+            content, status = file.read(MAX_SIZE + 1), os.fstat(file.fileno())
     except OSError as error:
         raise ConfigError([f"{source}: expected a file to read, got: {error.strerror}"]) from error
     if len(content) > MAX_SIZE:
         raise ConfigError([f"{source}: expected at most {MAX_SIZE} bytes, got more"])
-    return _loaded(source, content, mode)
+    return _loaded(source, content, status)
 
 
-def _loaded(source: str, content: bytes, mode: int) -> Loaded:
+def _loaded(source: str, content: bytes, status: os.stat_result | None = None) -> Loaded:
     text = _decoded(source, content)
     table = _parsed(source, text)
     settings, problems = read_settings(table)
     if settings is None:
         raise ConfigError(located(source, text, problems))
-    findings = [*not_yet(table), *(readable_secrets(table) if mode & stat.S_IROTH else ())]
-    return Loaded(settings, located(source, text, findings), source)
+    readable_by_all = status is not None and status.st_mode & stat.S_IROTH
+    findings = [*not_yet(table), *(readable_secrets(table) if readable_by_all else ())]
+    digest = blake2b(content, digest_size=32).digest()
+    return Loaded(settings, located(source, text, findings), source, digest, _writers(status))
+
+
+def _writers(status: os.stat_result | None) -> str:
+    if status is None:
+        return ""
+    if status.st_uid not in (0, os.geteuid()):
+        return f"its owner, uid {status.st_uid}"
+    return f"others, mode {stat.S_IMODE(status.st_mode):04o}" if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) else ""
 
 
 def _exists(path: Path) -> bool:

@@ -1,12 +1,13 @@
 """Settings to pieces; the one place that knows them all."""
 
 import logging
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from authd.config.settings import BackendSettings, RouteSettings, Settings
+from authd.config.load import Loaded
+from authd.config.settings import BackendSettings, HelperSettings, RouteSettings, Settings
+from authd.daemon.backends import checks_at_once, placement, started
 from authd.decide.authenticator import Authenticator
 from authd.decide.chain import Chain, Member
 from authd.decide.counters import Counters
@@ -14,16 +15,13 @@ from authd.decide.decision import Decision
 from authd.decide.loop_checks import LoopChecks
 from authd.decide.route import Route, route_of
 from authd.decide.threads import Threads
+from authd.helper.client import HelperClient
 from authd.server.connection import Connections, Limits
 from authd.server.counters import ConnectionCounters
 from authd.server.desk import Desk
-from authd_backends.contract import AnyBackend, Placement
-from authd_backends.errors import Unavailable
-from authd_backends.registry import backend_type
+from authd_backends.contract import Placement, Request, Verdict
 
 log = logging.getLogger(__name__)
-
-WAITING_AT_ONCE = 32  # max_concurrent of a backend that waits for its store
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +30,15 @@ class Daemon:
 
     connections: Connections
     counters: Counters
-    backends: Sequence[AnyBackend]
 
 
-def assemble(settings: Settings, record: Callable[[Decision], None], max_connections: int) -> Daemon:
+def assemble(loaded: Loaded, record: Callable[[Decision], None], max_connections: int) -> Daemon:
     """Make the pieces on the running loop and start the backends.
 
-    Raises OptionError where a backend cannot work as configured. One whose store is out is kept: it may come back.
+    Raises OptionError where a backend cannot work as configured.
     """
-    backends = {each.name: _started(each) for each in settings.backends}
-    members = {each.name: _member(each, backends[each.name]) for each in settings.backends}
+    settings = loaded.settings
+    members = {each.name: _member(each, settings.helper, loaded.digest) for each in settings.backends}
     counters = Counters()
     authenticator = Authenticator(_routes(settings, members), (counters.count, record), time.monotonic)
     connections = Connections(
@@ -50,42 +47,30 @@ def assemble(settings: Settings, record: Callable[[Decision], None], max_connect
         ConnectionCounters(),
         time.monotonic,
     )
-    return Daemon(connections, counters, list(backends.values()))
+    return Daemon(connections, counters)
 
 
-def _started(settings: BackendSettings) -> AnyBackend:
-    backend: AnyBackend = backend_type(settings.type)(settings.options)
-    try:
-        backend.start()
-    except Unavailable as outage:
-        log.warning("backend %s: unavailable: %s", settings.name, outage)
-    return backend
+def _member(settings: BackendSettings, helper: HelperSettings, digest: bytes) -> Member:
+    return Member(settings.name, settings.type, _ask(settings, helper, digest))
 
 
-def _member(settings: BackendSettings, backend: AnyBackend) -> Member:
-    at_once = settings.max_concurrent or (_cores() if backend.hashes_passwords else WAITING_AT_ONCE)
-    match backend.placement:
+def _ask(
+    settings: BackendSettings, helper: HelperSettings, digest: bytes
+) -> Callable[[Request], Verdict | Awaitable[Verdict]]:
+    bounds = {"max_concurrent": checks_at_once(settings), "max_queued": settings.max_queued}
+    match placement(settings):
         case Placement.INLINE:
-            return Member(settings.name, settings.type, backend.check)
+            check: Callable[[Request], Verdict] = started(settings).check
+            return check
         case Placement.THREAD:
-            threads = Threads(
-                settings.name,
-                backend.check,  # type: ignore[arg-type]  # the placement tells which of the two contracts it keeps
-                max_concurrent=at_once,
-                max_queued=settings.max_queued,
-                deadline=settings.deadline,
-            )
-            return Member(settings.name, settings.type, threads.ask)
+            return Threads(settings.name, started(settings).check, **bounds, deadline=settings.deadline).ask
         case Placement.LOOP:
-            checks = LoopChecks(
-                backend.check,  # type: ignore[arg-type]
-                max_concurrent=at_once,
-                max_queued=settings.max_queued,
-                deadline=settings.deadline,
-            )
-            return Member(settings.name, settings.type, checks.ask)
+            return LoopChecks(started(settings).check, **bounds, deadline=settings.deadline).ask
         case Placement.HELPER:
-            raise NotImplementedError(f"{settings.type} runs in the privileged helper, which does not exist yet")
+            if not helper.path.exists():
+                log.warning("backend %s: unavailable until authd helper runs: no socket %s", settings.name, helper.path)
+            client = HelperClient(settings.name, helper.path, digest, helper.min_idle, time.monotonic)
+            return LoopChecks(client.check, **bounds, deadline=settings.deadline).ask
 
 
 def _routes(settings: Settings, members: dict[str, Member]) -> list[Route]:
@@ -96,7 +81,3 @@ def _routes(settings: Settings, members: dict[str, Member]) -> list[Route]:
 def _route(settings: RouteSettings, number: int, members: dict[str, Member]) -> Route:
     chain = Chain([members[name] for name in settings.backends], settings.on_wrong_password, settings.on_unavailable)
     return route_of(settings, number, chain)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))

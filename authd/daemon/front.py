@@ -8,7 +8,8 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 
-from authd.config.settings import ListenerSettings, Settings
+from authd.config.load import Loaded
+from authd.config.settings import ListenerSettings
 from authd.daemon import notify
 from authd.daemon.assembly import Daemon, assemble
 from authd.observe.decision_log import DecisionLog
@@ -27,7 +28,7 @@ TAG_KEY_BYTES = 32
 
 
 def serve(
-    settings: Settings,
+    loaded: Loaded,
     listeners: Sequence[tuple[ListenerSettings, BoundSocket]],
     *,
     owns_sockets: bool,
@@ -37,6 +38,7 @@ def serve(
 
     `owns_sockets`: the socket files are unlinked at the end; otherwise the parent does that.
     """
+    settings = loaded.settings
     forbid_core_dumps()
     target = StderrTarget()
     with asyncio.Runner() as runner:
@@ -44,23 +46,24 @@ def serve(
         target.attach(loop)
         set_up_logging(target, settings.log.level)
         try:
-            status = runner.run(_serve(settings, listeners, target, owns_sockets=owns_sockets, lifeline=lifeline))
+            status = runner.run(_serve(loaded, listeners, target, owns_sockets=owns_sockets, lifeline=lifeline))
         finally:
             target.flush()
     return status
 
 
 async def _serve(
-    settings: Settings,
+    loaded: Loaded,
     listeners: Sequence[tuple[ListenerSettings, BoundSocket]],
     target: StderrTarget,
     *,
     owns_sockets: bool,
     lifeline: int | None,
 ) -> int:
+    settings = loaded.settings
     decisions = DecisionLog(target.write, settings.log, secrets.token_bytes(TAG_KEY_BYTES))
     try:
-        daemon = assemble(settings, decisions.record, _max_connections(settings.server.max_connections))
+        daemon = assemble(loaded, decisions.record, _max_connections(settings.server.max_connections))
     except OptionError as error:
         log.error("%s", error)  # noqa: TRY400
         return 2

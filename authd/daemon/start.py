@@ -3,19 +3,23 @@
 import grp
 import logging
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 from authd.config.default import SASL_GROUP, default_socket, default_users_file
+from authd.config.errors import ConfigError
 from authd.config.load import EMBEDDED, Loaded
-from authd.config.settings import ListenerSettings
-from authd.daemon import parent
+from authd.config.settings import ListenerSettings, Settings
+from authd.daemon import helper, parent
 from authd.observe.targets import StderrTarget, set_up_logging
+from authd.unix import privileges, sockets
 from authd.unix.privileges import Account, may_drop
-from authd.unix.sockets import BoundSocket, bind
+from authd.unix.sockets import UNCHANGED, BoundSocket
 
 log = logging.getLogger(__name__)
+
+Listeners = list[tuple[ListenerSettings, BoundSocket]]
 
 
 def start(loaded: Loaded) -> int:
@@ -28,37 +32,73 @@ def start(loaded: Loaded) -> int:
     set_up_logging(StderrTarget(), settings.log.level)
     for warning in loaded.warnings:
         log.warning("%s", warning)
-    account = parent.front_account(settings.server.user, needs_helper=False) if may_drop() else None
+    account = _account(settings) if may_drop() else None
     if loaded.source == EMBEDDED:
         _make_default_directories(account)
-    listeners = open_listeners(settings.listeners)
-    if account is not None:
-        return parent.run(settings, listeners, account)
+    with ExitStack() as undone:
+        listeners = [(each, _opened(each, undone)) for each in settings.listeners]
+        helps = _helper(loaded, account, undone) if account is not None else None
+        undone.pop_all()
+    if account is None:
+        return _serve(loaded, listeners)
+    return parent.keep_running(
+        partial(_serve, loaded, listeners),
+        [bound for _, bound in listeners],
+        account,
+        shutdown_deadline=settings.server.shutdown_deadline,
+        helper=helps,
+    )
+
+
+def start_helper(loaded: Loaded) -> int:
+    """Run the helper alone until told to stop and give the exit status. Raises as `start` does."""
+    set_up_logging(StderrTarget(), loaded.settings.log.level)
+    if not helper.has_backends(loaded.settings):
+        raise ConfigError([f"{loaded.source}: backends: expected one that runs in the helper, got none"])
+    account = privileges.account(loaded.settings.server.user)
+    with ExitStack() as undone:
+        bound = helper.bind_socket(loaded, account)
+        undone.callback(_take_back, bound)
+        return helper.serve(loaded, bound, account)
+
+
+def _serve(loaded: Loaded, listeners: Listeners, lifeline: int | None = None) -> int:
     from authd.daemon import front  # below a parent, asyncio and all that follows is the child's alone
 
-    return front.serve(settings, listeners, owns_sockets=True)
+    return front.serve(loaded, listeners, owns_sockets=lifeline is None, lifeline=lifeline)
 
 
-def open_listeners(wanted: Sequence[ListenerSettings]) -> list[tuple[ListenerSettings, BoundSocket]]:
-    """Open all listeners, or none."""
-    opened: list[tuple[ListenerSettings, BoundSocket]] = []
-    try:
-        for each in wanted:
-            bound = bind(each.path, mode=each.mode, owner=each.owner, group=each.group, backlog=each.backlog)
-            opened.append((each, bound))
-    except BaseException:
-        for _, bound in opened:
-            bound.unlink()
-            bound.close()
-        raise
-    return opened
+def _account(settings: Settings) -> Account:
+    return parent.front_account(settings.server.user, needs_helper=helper.has_backends(settings))
+
+
+def _opened(listener: ListenerSettings, undone: ExitStack) -> BoundSocket:
+    bound = sockets.bind(
+        listener.path, mode=listener.mode, owner=listener.owner, group=listener.group, backlog=listener.backlog
+    )
+    undone.callback(_take_back, bound)
+    return bound
+
+
+def _helper(loaded: Loaded, account: Account, undone: ExitStack) -> tuple[parent.Serve, BoundSocket] | None:
+    if not helper.has_backends(loaded.settings):
+        return None
+    _make(loaded.settings.helper.path.parent, 0o755, UNCHANGED)
+    bound = helper.bind_socket(loaded, account)
+    undone.callback(_take_back, bound)
+    return (lambda lifeline: helper.serve(loaded, bound, account, lifeline)), bound
+
+
+def _take_back(bound: BoundSocket) -> None:
+    bound.unlink()
+    bound.close()
 
 
 def _make_default_directories(account: Account | None) -> None:
     """Make what the embedded default lives in; a directory that is there stays as it is."""
     users, socket = default_users_file(), default_socket()
-    _make(users.parent, 0o750, -1 if account is None else account.gid)
-    _make(socket.parent, 0o710, _group(SASL_GROUP) if account else -1)
+    _make(users.parent, 0o750, UNCHANGED if account is None else account.gid)
+    _make(socket.parent, 0o710, UNCHANGED if account is None else _group(SASL_GROUP))
     if not users.exists():
         log.warning("no users yet (%s): add the first with: authd user add NAME", users)
 
@@ -75,4 +115,4 @@ def _group(name: str) -> int:
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:
-        return -1
+        return UNCHANGED

@@ -1,13 +1,17 @@
 """Where lines go: standard error, without ever waiting for whoever reads it."""
 
-import asyncio
 import logging
 import os
 import select
 import threading
+import traceback
 from collections import deque
+from typing import TYPE_CHECKING
 
 from authd.config.settings import LogLevel
+
+if TYPE_CHECKING:
+    import asyncio  # a privileged parent that logs needs none of it
 
 MAX_WAITING = 1024 * 1024  # bytes that wait for a slow reader; what comes beyond is counted and left out
 RETRY = 0.1  # seconds until a reader that was not ready is asked again
@@ -29,7 +33,7 @@ class StderrTarget:
         self._thread = threading.get_ident()
         self._scheduled = False
 
-    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+    def attach(self, loop: "asyncio.AbstractEventLoop") -> None:
         """From now on write from this loop, which runs on the calling thread and in the calling process."""
         self._loop = loop
         self._thread = threading.get_ident()
@@ -105,8 +109,17 @@ class TargetHandler(logging.Handler):
         self._target = target
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = f"{record.levelname.lower()}: {record.getMessage()}"
+        text = f"{record.levelname.lower()}: {record.getMessage()}{_raised(record)}"
         self._target.write("".join(char if char.isprintable() else ascii(char)[1:-1] for char in text))
+
+
+def _raised(record: logging.LogRecord) -> str:
+    """Which error, and the way to it; not its text, which may quote what a client sent."""
+    if record.exc_info is None or record.exc_info[1] is None:
+        return ""
+    error = record.exc_info[1]
+    frames = traceback.extract_tb(error.__traceback__)
+    return f": {type(error).__name__} at " + " < ".join(f"{each.filename}:{each.lineno}" for each in reversed(frames))
 
 
 def set_up_logging(target: StderrTarget, level: LogLevel) -> None:

@@ -5,9 +5,10 @@ nothing. The timer is not inherited by fork(2).
 """
 
 import ctypes
-import os
 import signal
 import time
+
+from authd.unix.libc import libc, succeed
 
 _SIGEV_SIGNAL = 0  # asm-generic/siginfo.h
 
@@ -36,10 +37,9 @@ class KillTimer:
 
     def __init__(self) -> None:
         """Raises OSError where the kernel gives no timer."""
-        self._libc = ctypes.CDLL(None, use_errno=True)
         self._timer = ctypes.c_void_p()
         event = _SigEvent(signo=signal.SIGKILL, notify=_SIGEV_SIGNAL)
-        self._succeed(self._libc.timer_create(time.CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(self._timer)))
+        succeed(libc.timer_create(time.CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(self._timer)))
 
     def arm(self, seconds: float) -> None:
         """Kill in so many seconds (> 0) from now; a former time no longer counts."""
@@ -51,9 +51,4 @@ class KillTimer:
 
     def _set(self, seconds: int, nanoseconds: int) -> None:
         spec = _TimerSpec(value=_TimeSpec(seconds, nanoseconds))
-        self._succeed(self._libc.timer_settime(self._timer, 0, ctypes.byref(spec), None))
-
-    def _succeed(self, result: int) -> None:
-        if result != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
+        succeed(libc.timer_settime(self._timer, 0, ctypes.byref(spec), None))

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from authd.unix.libc import libc, prctl, succeed
+
 CAP_SETGID, CAP_SETUID = 6, 7
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 4, 38, 47, 4
 CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h: two words for each of the three sets
 CAPABILITY_SETS = ("CapInh", "CapPrm", "CapEff", "CapAmb")
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class PrivilegeError(Exception):
@@ -71,7 +71,12 @@ def drop_to(account: Account) -> None:
 def forbid_core_dumps() -> None:
     """Keep the memory of this process out of files and debuggers. After `drop_to`: a change of uid undoes it."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _prctl(PR_SET_DUMPABLE, 0)  # the limit alone does not hold where core_pattern is a pipe (core(5))
+    prctl(PR_SET_DUMPABLE, 0)  # the limit alone does not hold where core_pattern is a pipe (core(5))
+
+
+def forbid_new_privileges() -> None:
+    """From now on no program that this process runs gets more than it has, be it setuid."""
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
 def raise_descriptor_limit() -> int:
@@ -83,10 +88,10 @@ def raise_descriptor_limit() -> int:
 
 def _clear_capabilities() -> None:
     """Clear the sets that a change of uid leaves alone where securebits say so."""
-    _prctl(PR_SET_NO_NEW_PRIVS, 1)
-    _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+    forbid_new_privileges()
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    _succeed(_libc.capset(header, (ctypes.c_uint32 * 6)()))
+    succeed(libc.capset(header, (ctypes.c_uint32 * 6)()))
 
 
 def _check_dropped(account: Account) -> None:
@@ -114,13 +119,3 @@ def _capabilities(name: str) -> int:
         if line.startswith(f"{name}:"):
             return int(line.partition(":")[2], 16)
     raise PrivilegeError(f"/proc/self/status: expected a line {name}, got none")
-
-
-def _prctl(option: int, value: int) -> None:
-    _succeed(_libc.prctl(option, *map(ctypes.c_ulong, (value, 0, 0, 0))))
-
-
-def _succeed(result: int) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))

@@ -7,6 +7,9 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from authd.unix.libc import prctl
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
 STDIO = frozenset({0, 1, 2})
 
 
@@ -55,3 +58,13 @@ def nice_this_thread(by: int) -> None:
     """Lower the priority of the calling thread alone by 0 to 19 steps (Linux: setpriority(2) of a thread's id)."""
     thread = threading.get_native_id()
     os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + by)
+
+
+def become_subreaper() -> None:
+    """Be the parent of every descendant whose own parent ends, as process 1 would be."""
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends. A change of uid undoes it."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -33,7 +33,7 @@ from tests.unit.config.test_sections import EVERYTHING
 
 
 def shown_again(settings: Settings) -> Settings:
-    return _loaded("F", show(settings, "F").encode(), mode=0o600).settings
+    return _loaded("F", show(settings, "F").encode()).settings
 
 
 def test_every_key_stands_with_its_value_in_force(tmp_path: Path) -> None:

@@ -106,3 +106,19 @@ def test_what_logging_is_told_is_one_line_whatever_it_holds(pipe: tuple[int, int
         logger.removeHandler(handler)
 
     assert os.read(pipe[0], 200) == rf"authd[{PID}]: warning: user ev\x1b[31mil\nforged \udcff".encode() + b"\n"
+
+
+def test_a_defect_is_told_with_the_way_to_it_and_without_the_error_s_text(pipe: tuple[int, int]) -> None:
+    logger = logging.getLogger("another test of targets")
+    handler = TargetHandler(StderrTarget(pipe[1]))
+    logger.addHandler(handler)
+    try:
+        raise ValueError("what a client sent")
+    except ValueError:
+        logger.exception("the front failed")
+    finally:
+        logger.removeHandler(handler)
+
+    told = os.read(pipe[0], 1000).decode()
+    assert f"authd[{PID}]: error: the front failed: ValueError at {__file__}:" in told
+    assert "what a client sent" not in told

@@ -1,0 +1,39 @@
+"""Backends as configured: made, started, and how many checks of each run at once. For front and helper alike."""
+
+import logging
+import os
+from typing import Any
+
+from authd.config.settings import BackendSettings
+from authd_backends.contract import Placement
+from authd_backends.errors import Unavailable
+from authd_backends.registry import backend_type
+
+log = logging.getLogger(__name__)
+
+WAITING_AT_ONCE = 32  # max_concurrent of a backend that waits for its store
+
+
+def placement(settings: BackendSettings) -> Placement:
+    """Where the checks of this backend run."""
+    found: Placement = backend_type(settings.type).placement
+    return found
+
+
+def started(settings: BackendSettings) -> Any:
+    """Make a backend and start it. One whose store is out is kept: it may come back.
+
+    Raises OptionError where it cannot work as configured.
+    """
+    backend = backend_type(settings.type)(settings.options)
+    try:
+        backend.start()
+    except Unavailable as outage:
+        log.warning("backend %s: unavailable: %s", settings.name, outage)
+    return backend
+
+
+def checks_at_once(settings: BackendSettings) -> int:
+    """How many checks of this backend may run at once: as set, or as many as there are cores where it hashes."""
+    hashes = backend_type(settings.type).hashes_passwords
+    return settings.max_concurrent or (len(os.sched_getaffinity(0)) if hashes else WAITING_AT_ONCE)

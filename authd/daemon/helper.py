@@ -1,0 +1,80 @@
+"""``authd helper``: the process that runs the helper's backends, below a parent of ours or of systemd's."""
+
+import logging
+import os
+import socket
+
+from authd.config.errors import ConfigError
+from authd.config.load import Loaded
+from authd.config.settings import Settings
+from authd.daemon import notify
+from authd.daemon.backends import checks_at_once, placement, started
+from authd.helper.parent import Helper
+from authd.helper.worker import Worker, WorkerLimits
+from authd.unix import privileges, process, sockets
+from authd.unix.privileges import Account
+from authd.unix.sockets import BoundSocket
+from authd_backends.contract import Placement
+
+log = logging.getLogger(__name__)
+
+WORKERS_PER_CHECK = 2  # the front may give a check up before its worker is killed, and begin the next
+BACKLOG = 1024
+
+
+def has_backends(settings: Settings) -> bool:
+    """Whether any backend of this configuration runs in the helper."""
+    return any(placement(each) is Placement.HELPER for each in settings.backends)
+
+
+def bind_socket(loaded: Loaded, account: Account) -> BoundSocket:
+    """Listen for the front alone, which runs as `account`.
+
+    Raises SocketError, and ConfigError where somebody else may write what the helper takes its options from.
+    """
+    if loaded.written_by_others:
+        expected = "expected a file that nobody but root may write, since the helper takes its options from it"
+        raise ConfigError([f"{loaded.source}: {expected}, got one for {loaded.written_by_others}"])
+    path = loaded.settings.helper.path
+    return sockets.bind(path, mode=0o600, owner=account.name, group=None, backlog=BACKLOG)
+
+
+def serve(loaded: Loaded, bound: BoundSocket, account: Account, lifeline: int | None = None) -> int:
+    """Serve the front, which runs as `account`, until told to stop; give the exit status.
+
+    Raises OptionError where a backend cannot work as configured.
+    """
+    settings = loaded.settings
+    os.umask(0o077)
+    privileges.forbid_core_dumps()
+    process.become_subreaper()
+    ours = [each for each in settings.backends if placement(each) is Placement.HELPER]
+    backends = {each.name: started(each) for each in ours}
+    limits = WorkerLimits(settings.helper.check_deadline, settings.helper.max_checks, settings.helper.max_memory)
+
+    def work(connection: socket.socket) -> None:
+        _confine(connection)
+        Worker(connection, backends, loaded.digest, limits).run()
+
+    helper = Helper(
+        bound.socket,
+        work,
+        caller_uid=account.uid,
+        max_workers=WORKERS_PER_CHECK * sum(map(checks_at_once, ours)),
+        orphan_deadline=settings.helper.check_deadline,
+        lifeline=lifeline,
+    )
+    log.info("the helper serves %s at %s", ", ".join(backends), bound.path)
+    if lifeline is None:
+        notify.ready()
+    return helper.run()
+
+
+def _confine(connection: socket.socket) -> None:
+    """Leave a worker its connection, its standard streams and nothing else of the world around."""
+    process.die_with_parent()
+    process.close_descriptors(keep={connection.fileno()})
+    os.environ.clear()
+    os.chdir("/")
+    if os.geteuid() == 0:  # root needs no program to become root; others may need unix_chkpwd(8)
+        privileges.forbid_new_privileges()
