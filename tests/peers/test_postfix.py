@@ -84,6 +84,18 @@ def test_mechanisms_are_offered_to_old_clients_too(postfix: Postfix) -> None:
     assert "AUTH=PLAIN LOGIN" in offered
 
 
+def test_no_password_is_in_a_log(postfix: Postfix) -> None:
+    with postfix.connect() as session:
+        authenticate(session, "PLAIN", "alice", "guess")
+        authenticate(session, "LOGIN", "alice", "secret")
+
+    logged = "".join(postfix.box.logs().values())
+    assert "user=alice" in logged
+    assert "sasl_username=alice" in logged
+    assert "secret" not in logged
+    assert "guess" not in logged
+
+
 @mechanisms
 @pytest.mark.parametrize("outage", [["mv", USERS, f"{USERS}.away"], ["chmod", "0", USERS]], ids=["gone", "unreadable"])
 def test_a_backend_that_is_out_is_a_temporary_failure(

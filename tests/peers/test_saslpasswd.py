@@ -29,8 +29,7 @@ type = "sasldb"
 @pytest.fixture(scope="module")
 def authd(box: Box) -> Iterator[Authd]:
     authd = Authd(box, CONFIGURATION)
-    for user in USERS:
-        sasl.set_password(box, user, REALM, "secret")
+    box.run(["sh", "-c", ADD_USERS])
     authd.start()
     yield authd
     authd.stop()
@@ -82,6 +81,10 @@ def test_nobody_else_is_refused_while_it_writes(authd: Authd, mux: Path) -> None
         assert wrong[OK] == 0
 
 
+ADD_USERS = f"""
+for user in {" ".join(USERS)}; do printf secret | saslpasswd2 -p -c -u {REALM} $user || exit; done
+chown root:sasl {sasl.DATABASE}
+"""
 ADD_CHANGE_AND_DELETE = """
 for user in $(seq 300); do printf %0200d $user | saslpasswd2 -p -c -u example.org other$user || exit; done
 for user in $(seq 100); do printf %0100d $user | saslpasswd2 -p -u example.org other$user || exit; done

@@ -9,7 +9,8 @@ import pytest
 
 from tests.servers import sasl
 from tests.servers.authd import Authd
-from tests.servers.box import DEADLINE, Box
+from tests.servers.box import Box
+from tests.servers.process import DEADLINE
 from tests.servers.saslauthd import Saslauthd
 
 PACKAGES = ("sasl2-bin",)

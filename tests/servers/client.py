@@ -4,7 +4,7 @@ import socket
 import struct
 from pathlib import Path
 
-from tests.servers.box import DEADLINE
+from tests.servers.process import DEADLINE
 
 OK, NO, TEMPORARY_FAILURE = b"\0\2OK", b"\0\2NO", b"\0\0"
 

@@ -6,7 +6,7 @@
 import socket
 import sys
 
-from tests.servers.box import DEADLINE
+from tests.servers.process import DEADLINE
 
 
 def request(login: str, password: str) -> bytes:

@@ -3,7 +3,8 @@
 import ssl
 from smtplib import SMTP, SMTP_SSL, SMTPAuthenticationError
 
-from tests.servers.box import DEADLINE, HOSTNAME, Box, wait_until
+from tests.servers.box import HOSTNAME, Box
+from tests.servers.process import DEADLINE, wait_until
 
 ROOT = "/var/spool/postfix"  # of its chrooted services
 SMTPD_CONF = "/etc/postfix/sasl/smtpd.conf"

@@ -1,6 +1,7 @@
 """Cyrus's own saslauthd from Debian's sasl2-bin: what authd is compared with."""
 
-from tests.servers.box import Box, wait_until
+from tests.servers.box import Box
+from tests.servers.process import wait_until
 
 DIRECTORY = "/run/saslauthd"
 

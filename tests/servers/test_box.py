@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.servers import packages
-from tests.servers.box import CHECKOUT, Box, BoxError, wait_until
+from tests.servers.box import CHECKOUT, Box
+from tests.servers.process import BoxError, wait_until
 
 PACKAGES = ("sasl2-bin",)
 LEFT_OPEN = """
