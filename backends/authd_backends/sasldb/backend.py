@@ -53,7 +53,7 @@ class SasldbBackend:
     def __init__(self, options: SasldbOptions) -> None:
         self._path = options.path
         self._realm = socket.gethostname() if options.realm is None else options.realm
-        self._descriptor: int | None = None
+        self._file: HashFile | None = None
         self._opened: Stamp | None = None
 
     def start(self) -> None:
@@ -78,9 +78,9 @@ class SasldbBackend:
         return Verdict(Outcome.UNAVAILABLE, look.problem or f"{self._path}: expected it at rest, got it being written")
 
     def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-        self._descriptor = self._opened = None
+        if self._file is not None:
+            self._file.close()
+        self._file = self._opened = None
 
     def generation(self) -> Hashable:
         """Give the file's stamp, another one from the moment when any further write would show in it."""
@@ -91,7 +91,7 @@ class SasldbBackend:
         now = None
         try:
             now = stamp(self._path)
-            return _Look(now, HashFile(self._open(now), now.size).get(key))
+            return _Look(now, self._file_of(now).get(key))
         except Unavailable as error:
             return _Look(now, problem=str(error))
         except (DamagedError, OSError) as error:
@@ -108,18 +108,27 @@ class SasldbBackend:
         except Unavailable:
             return None
 
-    def _open(self, now: Stamp) -> int:
-        """Give the descriptor, kept while the stamp is the same: it serves when the process can have no further one."""
-        if self._descriptor is None or self._opened != now:
+    def _file_of(self, now: Stamp) -> HashFile:
+        """Give the file, kept while its stamp is the same: it serves when the process can open nothing further."""
+        if self._file is None or self._opened != now:
             self.close()
-            # Not blocking, since a named pipe would wait for a writer.
-            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-            status = os.fstat(self._descriptor)
-            problem = _mode_problem(status.st_mode) or _format_problem(os.pread(self._descriptor, HEAD_BYTES, 0))
-            if problem:
-                raise Unavailable(f"{self._path}: {problem}")
-            self._opened = stamp_of(status)
-        return self._descriptor
+            self._file, self._opened = self._open()
+        return self._file
+
+    def _open(self) -> tuple[HashFile, Stamp | None]:
+        """Give the file and its stamp, or None for one in which a further write would not show."""
+        # Not blocking, since a named pipe would wait for a writer.
+        descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            status = os.fstat(descriptor)
+            _check_mode(self._path, status.st_mode)
+            _check_format(self._path, os.pread(descriptor, HEAD_BYTES, 0))
+            file = HashFile(descriptor, status.st_size)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        opened = stamp_of(status)
+        return file, opened if _is_settled(opened) else None
 
 
 def _key(login: str, realm: str) -> bytes:
@@ -139,20 +148,20 @@ def _is_settled(written: Stamp) -> bool:
     return abs(time.time_ns() - written.mtime_ns) > _CLOCK_STEP
 
 
-def _mode_problem(mode: int) -> str:
+def _check_mode(path: Path, mode: int) -> None:
     """Debian's file is root:sasl 0660, so a group may write it; others may not."""
     if not stat.S_ISREG(mode):
-        return "expected a regular file, got something else"
+        raise Unavailable(f"{path}: expected a regular file, got something else")
     if mode & stat.S_IWOTH:
-        return f"expected a file that only its owner and group may write, got mode {stat.S_IMODE(mode):04o}"
-    return ""
+        expected = "expected a file that only its owner and group may write"
+        raise Unavailable(f"{path}: {expected}, got mode {stat.S_IMODE(mode):04o}")
 
 
-def _format_problem(head: bytes) -> str:
+def _check_format(path: Path, head: bytes) -> None:
     match recognise(head):
         case Format.BERKELEY_HASH:
-            return ""
+            return
         case Format.EMPTY | Format.UNKNOWN as found:
-            return f"expected a Berkeley DB hash file, got {found.value}"
+            raise Unavailable(f"{path}: expected a Berkeley DB hash file, got {found.value}")
         case found:
-            return f"is {found.value}: not yet read by this version"
+            raise Unavailable(f"{path}: is {found.value}: not yet read by this version")

@@ -106,7 +106,7 @@ def test_any_bytes_are_a_hash_page_or_damaged(content: bytes, sought: bytes) -> 
         index = page.find(sought)
         assert index is None or page.item(index) == sought
         page.check()
-        assert all(page.item(index) for index in range(len(page.offsets)))
+        assert all(page.item(index) for index in range(page.items))
 
 
 @settings(deadline=None)
