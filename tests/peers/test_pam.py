@@ -1,6 +1,7 @@
 """The backend `pam` with Debian's own modules, in a box with users, services and a log of its own."""
 
 import re
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -9,8 +10,9 @@ from authd_backends import conformance
 from authd_backends.contract import Outcome
 from authd_backends.pam.backend import MAX_RESPONSE
 from tests.servers import pam, pam_conformance
-from tests.servers.box import Box, BoxError
+from tests.servers.box import Box
 from tests.servers.pam import Login, ask
+from tests.servers.process import BoxError
 
 PACKAGES = pam.PACKAGES
 
@@ -25,6 +27,17 @@ DEBIAN = (  # common-auth and common-account as installed
     "account required pam_permit.so",
 )
 LONGEST = "l" * MAX_RESPONSE
+
+BROKEN_PASSWORD = """
+from authd_backends.contract import Secret
+from authd_backends.pam.transaction import Question, ask
+
+class Broken(Secret):
+    def reveal(self):
+        raise RuntimeError("broken")
+
+ask(Question(b"smtp", b"alice", Broken(b"")))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -176,10 +189,11 @@ def test_a_service_without_a_file_is_that_of_other(box: Box) -> None:
 
 
 @pytest.mark.usefixtures("no_fallback")
-def test_a_service_without_any_file_is_an_outage(box: Box) -> None:
+@pytest.mark.parametrize("options", [{"services": ["imap"]}, {"services": [], "default_service": "imap"}], ids=str)
+def test_a_service_without_any_file_is_an_outage(box: Box, options: dict[str, object]) -> None:
     pam.remove_service(box, "imap")
 
-    report = ask(box, Login("virtual", "whatever", "imap"), options={"services": ["imap"]})
+    report = ask(box, Login("virtual", "whatever", "imap"), options=options)
 
     assert report.outage == "/etc/pam.d: expected a file for imap, or one for other, got neither"
     assert report.verdict.outcome is Outcome.UNAVAILABLE
@@ -366,3 +380,11 @@ def test_a_message_that_repeats_the_password_is_dropped(box: Box) -> None:
 
     assert verdict.outcome is Outcome.ACCEPTED
     assert verdict.reason == ""
+
+
+def test_what_is_raised_while_a_module_asks_reaches_the_caller(users: Box) -> None:
+    pam.add_service(users, "smtp", *UNIX)
+
+    done = users.run([sys.executable, "-c", BROKEN_PASSWORD], expect=1)
+
+    assert done.stderr.endswith("RuntimeError: broken\n")
