@@ -1,0 +1,335 @@
+"""What the helper promises to the front, to the machine, and against whoever else comes to its socket."""
+
+import ast
+import asyncio
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from authd.helper.client import HelperClient
+from authd.helper.frames import Check, Hello, encode
+from authd_backends import Client, Outcome, Request, Secret, Verdict
+from tests.daemon.running import until
+from tests.daemon.small_helper import DIGEST
+
+SCRIPT = Path(__file__).with_name("small_helper.py")
+DEADLINE = 0.5  # seconds of check_deadline
+NOBODY = 65534
+
+
+class Running:
+    def __init__(self, process: "subprocess.Popen[bytes]", directory: Path) -> None:
+        self.process = process
+        self.directory = directory
+        self.path = directory / "helper.sock"
+
+    @property
+    def log(self) -> str:
+        return (self.directory / "log").read_text()
+
+    def children(self) -> list[int]:
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def descriptors(self) -> int:
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+    def client(self, backend: str = "deeds", configuration: bytes = DIGEST) -> HelperClient:
+        return HelperClient(backend, self.path, configuration, 1, time.monotonic)
+
+
+@contextmanager
+def helper(
+    directory: Path, *, uid: int = os.getuid(), max_checks: int = 1000, max_memory: int = 1 << 30, max_workers: int = 64
+) -> Iterator[Running]:
+    arguments = [directory / "helper.sock", uid, DEADLINE, max_checks, max_memory, max_workers]
+    log = directory / "log"
+    with log.open("wb") as written:
+        process = subprocess.Popen([sys.executable, SCRIPT, *map(str, arguments)], stdout=written, stderr=written)
+    running = Running(process, directory)
+    try:
+        until(lambda: "serving" in running.log or process.poll() is not None, "the helper")
+        yield running
+    finally:
+        process.terminate()
+        process.wait(60)
+        print(running.log)  # noqa: T201  # pytest shows it with a failure
+    assert process.returncode in (0, -signal.SIGKILL)
+
+
+def request(login: str, password: bytes = b"right", client: Client | None = None) -> Request:
+    return Request(login, Secret(password), client=client)
+
+
+def run(client: HelperClient, asked: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    async def live() -> Any:
+        try:
+            return await asked()
+        finally:
+            client.close()
+
+    return asyncio.run(live())
+
+
+def check(running: Running, *logins: str) -> list[Verdict]:
+    client = running.client()
+
+    async def live() -> list[Verdict]:
+        return [await client.check(request(login)) for login in logins]
+
+    verdicts: list[Verdict] = run(client, live)
+    return verdicts
+
+
+def gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_it_answers_who_asks_with_the_whole_verdict(tmp_path: Path) -> None:
+    with helper(tmp_path) as running:
+        client = running.client()
+
+        async def live() -> list[Verdict]:
+            right = await client.check(request("alice", client=Client("192.0.2.1", 25)))
+            return [right, await client.check(request("alice", b"wrong"))]
+
+        right, wrong = run(client, live)
+
+    assert (right.outcome, wrong.outcome) == (Outcome.ACCEPTED, Outcome.WRONG_PASSWORD)
+    assert "Client(address='192.0.2.1', port=25)" in right.reason
+    assert wrong.delay == 1.5
+    assert right.reason.split()[0] == wrong.reason.split()[0], "one worker for both"
+
+
+@pytest.mark.parametrize("deed", ["sleep 600", "spin", "block"])
+def test_a_check_that_hangs_is_killed_at_its_deadline_and_nobody_else_notices(tmp_path: Path, deed: str) -> None:
+    with helper(tmp_path) as running:
+        client = running.client()
+
+        async def live() -> tuple[Verdict, list[Verdict]]:
+            hanging = asyncio.create_task(client.check(request(deed)))
+            others = [await client.check(request("alice")) for _ in range(5)]
+            return await hanging, [*others, await client.check(request("alice"))]
+
+        hung, others = run(client, live)
+
+        assert hung == Verdict(Outcome.UNAVAILABLE, "the worker was killed by SIGKILL")
+        assert {verdict.outcome for verdict in others} == {Outcome.ACCEPTED}
+        assert client.counters.deaths == 1
+        assert running.log.count("was killed by SIGKILL") == 1
+
+
+@pytest.mark.parametrize(
+    ("deed", "reason"),
+    [("crash", "the worker was killed by SIGSEGV"), ("exit 3", "the worker ended with status 3")],
+)
+def test_a_check_that_crashes_is_one_outage_with_its_cause(tmp_path: Path, deed: str, reason: str) -> None:
+    with helper(tmp_path) as running:
+        crashed, after = check(running, deed, "alice")
+
+    assert crashed == Verdict(Outcome.UNAVAILABLE, reason)
+    assert after.outcome is Outcome.ACCEPTED
+
+
+def test_what_a_check_raises_is_an_outage_and_its_text_is_told_to_nobody(tmp_path: Path) -> None:
+    with helper(tmp_path) as running:
+        raised, after = check(running, "raise", "alice")
+
+        assert raised == Verdict(Outcome.UNAVAILABLE, "defect: ValueError")
+        assert after.outcome is Outcome.ACCEPTED
+        assert "secret" not in running.log
+
+
+@pytest.mark.parametrize("deed", ["child", "orphan"])
+def test_what_a_check_leaves_behind_does_not_outlive_it_for_long(tmp_path: Path, deed: str) -> None:
+    with helper(tmp_path) as running:
+        (verdict,) = check(running, deed)
+        child = int((tmp_path / "child").read_text())
+
+        assert verdict.outcome is Outcome.ACCEPTED
+        until(lambda: gone(child), "the child to be killed")
+        assert check(running, "alice")[0].outcome is Outcome.ACCEPTED
+
+
+def test_a_hanging_check_s_children_die_with_it(tmp_path: Path) -> None:
+    with helper(tmp_path) as running:
+        client = running.client()
+
+        async def live() -> Verdict:
+            await client.check(request("child"))
+            return await client.check(request("sleep 600"))
+
+        hung = run(client, live)
+
+        assert hung.outcome is Outcome.UNAVAILABLE
+        until(lambda: gone(int((tmp_path / "child").read_text())), "the child to be killed")
+
+
+def test_a_worker_is_replaced_after_so_many_checks_and_nobody_notices(tmp_path: Path) -> None:
+    with helper(tmp_path, max_checks=3) as running:
+        verdicts = check(running, *["alice"] * 10)
+
+    assert {verdict.outcome for verdict in verdicts} == {Outcome.ACCEPTED}
+    workers = [verdict.reason.split()[0] for verdict in verdicts]
+    assert [workers.count(worker) for worker in dict.fromkeys(workers)] == [3, 3, 3, 1]
+
+
+def test_a_worker_that_has_grown_is_replaced(tmp_path: Path) -> None:
+    with helper(tmp_path, max_memory=64 << 20) as running:
+        verdicts = check(running, "alice", "alice", f"leak {80 << 20}", "alice")
+
+    workers = [verdict.reason.split()[0] for verdict in verdicts]
+    assert workers[0] == workers[1] == workers[2] != workers[3]
+    assert {verdict.outcome for verdict in verdicts} == {Outcome.ACCEPTED}
+
+
+def test_a_thousand_deaths_leave_no_zombie_and_no_descriptor(tmp_path: Path) -> None:
+    with helper(tmp_path) as running:
+        before = running.descriptors()
+        check(running, "alice")
+        deaths = 1000
+        verdicts = check(running, *["exit 1"] * deaths)
+
+        assert {verdict.outcome for verdict in verdicts} == {Outcome.UNAVAILABLE}
+        until(lambda: not running.children(), "the last worker to be collected")
+        assert running.descriptors() == before
+        assert check(running, "alice")[0].outcome is Outcome.ACCEPTED
+
+
+def test_another_configuration_is_an_outage_and_told(tmp_path: Path) -> None:
+    with helper(tmp_path) as running:
+        client = running.client(configuration=b"another")
+        verdict = run(client, lambda: client.check(request("alice")))
+
+        assert verdict.outcome is Outcome.UNAVAILABLE
+        assert "different configurations" in verdict.reason
+        assert "different configurations" in running.log
+
+
+def test_the_front_cannot_ask_for_a_backend_that_is_not_the_helper_s(tmp_path: Path) -> None:
+    with helper(tmp_path) as running:
+        client = running.client(backend="/etc/shadow")
+
+        assert run(client, lambda: client.check(request("alice"))).outcome is Outcome.UNAVAILABLE
+
+
+def test_no_helper_is_an_outage(tmp_path: Path) -> None:
+    client = HelperClient("deeds", tmp_path / "helper.sock", DIGEST, 1, time.monotonic)
+
+    verdict = run(client, lambda: client.check(request("alice")))
+
+    assert verdict == Verdict(Outcome.UNAVAILABLE, f"helper {tmp_path}/helper.sock: No such file or directory")
+
+
+def test_a_helper_that_comes_back_is_found_again(tmp_path: Path) -> None:
+    with helper(tmp_path) as first:
+        client = first.client()
+
+        async def live() -> list[Outcome]:
+            outcomes = [(await client.check(request("alice"))).outcome]
+            first.process.kill()
+            first.process.wait()
+            outcomes.append((await client.check(request("alice"))).outcome)
+            with helper(tmp_path):
+                outcomes.append((await client.check(request("alice"))).outcome)
+            return outcomes
+
+        outcomes = run(client, live)
+
+    assert outcomes == [Outcome.ACCEPTED, Outcome.UNAVAILABLE, Outcome.ACCEPTED]
+
+
+def test_workers_end_with_the_helper(tmp_path: Path) -> None:
+    with helper(tmp_path) as running, _connected(running) as line:
+        line.sendall(encode(Hello("deeds", DIGEST)) + encode(Check(request("alice"))))
+        assert line.recv(100)
+        (worker,) = running.children()
+
+        running.process.kill()
+
+        until(lambda: gone(worker), "the worker to die with its parent")
+
+
+def test_a_worker_has_its_connection_and_nothing_else_of_the_world_around(tmp_path: Path) -> None:
+    with helper(tmp_path) as running:
+        check(running, "report")
+
+    report = ast.literal_eval((tmp_path / "report").read_text())
+    assert report["environment"] == {"PATH": "/usr/bin:/bin"}
+    assert len(report["descriptors"]) == 5  # three streams, the connection, and the one it lists them by
+    assert report["group"] is True
+
+
+@contextmanager
+def _connected(running: Running) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(60)
+        line.connect(str(running.path))
+        yield line
+
+
+def _closed(line: socket.socket) -> bool:
+    try:
+        return line.recv(100) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_another_uid_is_refused_unheard(tmp_path: Path) -> None:
+    other = os.getuid() + 1
+    with helper(tmp_path, uid=other) as running:
+        command = f"import socket; s = socket.socket(1); s.connect({str(running.path)!r}); print(s.recv(10))"
+        for directory in running.path.parents:
+            with suppress(PermissionError):
+                directory.chmod(directory.stat().st_mode | 0o711)
+        asked = subprocess.run(
+            ["setpriv", f"--reuid={NOBODY}", "--clear-groups", "/usr/bin/python3", "-c", command],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+        assert asked.stdout == "b''\n"
+        assert f"refused uid {NOBODY}" in running.log
+        assert running.children() == []
+
+
+def test_random_bytes_end_their_connection_and_nothing_else(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    with helper(tmp_path) as running:
+        for _ in range(50):
+            with _connected(running) as line:
+                with suppress(OSError):
+                    line.sendall(chance.randbytes(chance.randrange(1, 2000)))
+                line.shutdown(socket.SHUT_WR)
+                assert _closed(line)
+        assert check(running, "alice")[0].outcome is Outcome.ACCEPTED
+        until(lambda: not running.children(), "the workers to end")
+
+
+def test_more_connections_than_workers_are_refused_and_hold_nothing(tmp_path: Path) -> None:
+    with helper(tmp_path, max_workers=4) as running:
+        held = []
+        for _ in range(300):
+            line = socket.socket(socket.AF_UNIX)
+            line.connect(str(running.path))
+            held.append(line)
+        until(lambda: "all 4 workers are busy" in running.log, "a refusal")
+        assert len(running.children()) <= 4
+        for line in held:
+            line.close()
+        until(lambda: not running.children(), "the workers to end")
+        assert check(running, "alice")[0].outcome is Outcome.ACCEPTED
