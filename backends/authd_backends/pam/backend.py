@@ -56,8 +56,8 @@ class PamBackend:
     user. A login that NSS does not know is PAM's own affair. Where NSS cannot tell, it is UNAVAILABLE: pam_unix would
     take that for an unknown user.
 
-    The modules of a service stay loaded from its first check on, in the process of that check: pam_permit is asked 3 to
-    6 times as often a second so.
+    The modules of a service stay loaded from its first check on, in the process of that check, which gives 3 to 6 times
+    as many checks of pam_permit a second.
 
     Debian's common-auth and common-account hide an outage behind pam_deny. A service that shows it names its modules
     itself: ``auth required pam_unix.so`` and ``account required pam_unix.so``.

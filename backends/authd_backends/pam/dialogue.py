@@ -97,10 +97,11 @@ def _converse(count: int, messages: Any, responses: Any, dialogue: Dialogue) -> 
         asked = [messages[number].contents for number in range(count)]
         if any(message.style not in _STYLES for message in asked):
             return Code.CONV_ERR
-        return _respond([dialogue.answer(Style(each.style), each.text or b"") for each in asked], responses)
+        _respond([dialogue.answer(Style(each.style), each.text or b"") for each in asked], responses)
     except BaseException as defect:  # ctypes would print it and report success
         dialogue.defect = defect
         return Code.CONV_ERR
+    return Code.SUCCESS
 
 
 def _hold_back(status: int, microseconds: int, dialogue: Dialogue) -> None:
@@ -109,35 +110,26 @@ def _hold_back(status: int, microseconds: int, dialogue: Dialogue) -> None:
         dialogue.delay = microseconds / 1_000_000
 
 
-def _respond(answers: Sequence[bytes | None], responses: Any) -> int:
+def _respond(answers: Sequence[bytes | None], responses: Any) -> None:
     """Hand copies over in memory of malloc(3), which the module wipes and frees; Python makes no copy of its own."""
-    array = _libc.calloc(len(answers), ctypes.sizeof(Response))
-    if array is None:
-        return Code.BUF_ERR
+    array = _allocated(_libc.calloc(len(answers), ctypes.sizeof(Response)))
     filled = (Response * len(answers)).from_address(array)
     for response, answer in zip(filled, answers, strict=True):
         if answer is not None:
-            response.text = _libc.strdup(answer)
-            if response.text is None:
-                _take_back(filled, array)
-                return Code.BUF_ERR
+            response.text = _allocated(_libc.strdup(answer))
     responses[0] = array
-    return Code.SUCCESS
 
 
-def _take_back(filled: "ctypes.Array[Response]", array: int) -> None:
-    for response in filled:
-        if response.text is not None:
-            ctypes.memset(response.text, 0, len(ctypes.string_at(response.text)))
-            _libc.free(response.text)
-    _libc.free(array)
+def _allocated(pointer: int | None) -> int:
+    if pointer is None:
+        raise MemoryError
+    return pointer
 
 
 def _libc_functions() -> Any:
     libc = ctypes.CDLL(None)
     libc.calloc.argtypes, libc.calloc.restype = (ctypes.c_size_t, ctypes.c_size_t), ctypes.c_void_p
     libc.strdup.argtypes, libc.strdup.restype = (ctypes.c_char_p,), ctypes.c_void_p
-    libc.free.argtypes, libc.free.restype = (ctypes.c_void_p,), None
     return libc
 
 
