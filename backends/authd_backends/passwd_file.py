@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 
 _SMALL = 1 << 17  # bytes, up to which a check waits for the index: 1300 rows, about 1 ms
 _PAUSE = 0.0003  # seconds, see PasswdSnapshot.index
-_TICK = 0.02  # seconds in which two writes may leave one stamp: a kernel's tick is at most 10 ms
 _ATTEMPTS = 3
 
 
@@ -134,7 +133,7 @@ class PasswdFileBackend:
         with self._opening:
             former = self._snapshot
             now = files.stamp(self._options.path)
-            if former is not None and former.stamp == now and not 0 <= former.age <= _TICK:
+            if former is not None and former.stamp == now and not former.is_provisional:
                 return former
             if former is not None:
                 former.abandoned = True

@@ -28,6 +28,7 @@ _INDEXED = MAX_LINE  # bytes indexed at once: 0.2 ms
 _SAMPLE = 1 << 14  # bytes from which the usual cost of a hash is told
 _REPORTED = 10  # broken lines that are named one by one
 _USUAL_LINE = 512  # bytes
+_TICK = 0.02  # seconds; the kernel's clock of files moves every 1 to 10 ms
 _BEING_WRITTEN = 1.0  # seconds since the last write in place, in which a missing name may be yet to come
 
 
@@ -43,8 +44,10 @@ class PasswdSnapshot:
         self._path = path
         self._descriptor = open_trusted(path)
         self._closing = weakref.finalize(self, os.close, self._descriptor)  # checks under way still read from it
+        before = time.time()
         self.stamp = stamp_of(os.fstat(self._descriptor))
-        self.age = time.time() - self.stamp.ctime_ns / 1e9  # seconds from the last change to the opening
+        # True: another change within the same tick may leave the same stamp, so that it has to be opened again
+        self.is_provisional = -1 < before - self.stamp.ctime_ns / 1e9 < _TICK
         self.problems: list[str] = []  # for the operator's log
         self._written_in_place = former is not None and self._is_rewritten(former)
         self._index: NameIndex | None = None
@@ -58,7 +61,7 @@ class PasswdSnapshot:
         """
         if not name or name[0] == ord("#") or not {*b":\n\0"}.isdisjoint(name):
             return None
-        line = self._index.find(name) if self._index is not None else self._scanned(name)
+        line = self._index.find(name, self._line_at) if self._index is not None else self._scanned(name)
         self._check_unchanged()
         if line is None and (doubt := self._doubt()):
             raise Unavailable(f"{self._path}: {doubt}")
@@ -82,7 +85,7 @@ class PasswdSnapshot:
         the file is no passwd-file or changes meanwhile.
         """
         lines = sum(piece.count(b"\n") for _, piece in self._paced(_SCANNED, pause))
-        index = NameIndex(lines, self._line_at)
+        index = NameIndex(lines)
         problems: list[str] = []
         number = 0
         for offset, piece in self._paced(_INDEXED, pause):
@@ -90,12 +93,25 @@ class PasswdSnapshot:
                 number += 1
                 if number > lines:
                     raise FileChanged(f"{self._path}: written while it was read")
-                if (problem := _enter(index, line, offset)) and len(problems) <= _REPORTED:
+                if (problem := self._enter(index, line, offset)) and len(problems) <= _REPORTED:
                     problems.append(f"{self._path}:{number}: {problem}")
                 offset += len(line) + 1
         self._check_unchanged()
-        self.problems = [*problems[:_REPORTED], *(["…"] if len(problems) > _REPORTED else [])]
+        if len(problems) > _REPORTED:
+            problems[_REPORTED:] = [f"{self._path}: more lines like these follow"]
+        self.problems = problems
         self._index = index
+
+    def _enter(self, index: NameIndex, line: bytes, offset: int) -> str:
+        """Take a line into the index, and say what is wrong with it."""
+        if line.startswith(b"#") or not line.strip():
+            return ""
+        name, colon, _ = line.partition(b":")
+        if not name:
+            return "expected name:hash, got no name"
+        if not index.add(name if colon else name.rstrip(b"\r"), offset, self._line_at):
+            return "expected a name once, got it again: the first row counts"
+        return "" if colon else "expected name:hash, got no colon"
 
     def _scanned(self, name: bytes) -> bytes | None:
         wanted = b"\n" + name
@@ -115,7 +131,10 @@ class PasswdSnapshot:
             return None
         if b"\n" not in line:
             line = self._read(MAX_LINE, offset)
-        return line.partition(b"\n")[0]
+        whole, newline, _ = line.partition(b"\n")
+        if not newline:  # it had one when it was found
+            raise FileChanged(f"{self._path}: written while it was read")
+        return whole
 
     def _paced(self, size: int, pause: float) -> Iterator[tuple[int, bytes]]:
         for piece in self._pieces(size):
@@ -165,18 +184,6 @@ class PasswdSnapshot:
         if self._written_in_place and 0 <= time.time() - self.stamp.mtime_ns / 1e9 < _BEING_WRITTEN:
             return "being written in place"
         return ""
-
-
-def _enter(index: NameIndex, line: bytes, offset: int) -> str:
-    """Take a line into the index, and say what is wrong with it."""
-    if line.startswith(b"#") or not line.strip():
-        return ""
-    name, colon, _ = line.partition(b":")
-    if not name:
-        return "expected name:hash, got no name"
-    if not index.add(name if colon else name.rstrip(b"\r"), offset):
-        return "expected a name once, got it again: the first row counts"
-    return "" if colon else "expected name:hash, got no colon"
 
 
 def _kind(stored: str, default_scheme: str | None) -> Hashable:

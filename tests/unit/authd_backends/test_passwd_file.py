@@ -250,9 +250,10 @@ def test_a_user_is_never_unknown_while_the_file_is_replaced_all_the_time(users: 
 
 def test_a_user_is_never_unknown_while_the_file_is_written_in_place_all_the_time(users: Path, make: Make) -> None:
     """Truncated, half there, whole: the answer may be an outage, but never a refusal."""
-    backend = make()
-    backend.check(Request("alice", RIGHT))
     content = users.read_bytes() + f"carl:{CHEAP}\n".encode() * 200
+    users.write_bytes(content)
+    backend = make()
+    backend.check(Request("carl", RIGHT))
     stop = threading.Event()
 
     def writer() -> None:
