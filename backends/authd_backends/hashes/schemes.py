@@ -24,7 +24,7 @@ class Method:
     form: re.Pattern[str]
     estimate: Callable[[re.Match[str]], Cost]
     verify: Callable[[bytes, str], bool] = libcrypt.verified
-    weak: bool = False  # can be guessed at billions a second, or holds fewer than 64 bits
+    weak: bool = False  # guessed at millions a second and more
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,6 @@ _CRYPT = (
         "SunMD5",
         r"\$md5(?:,rounds=(?P<rounds>\d{1,9}))?\$@{8}\${1,2}@{22}",
         lambda match: cost.sunmd5(_rounds(match, 0)),
-        weak=True,
     ),
     _crypt("md5crypt", r"\$1\$[^$:\n]{0,8}\$@{22}", _nothing, weak=True),
     _crypt("bsdicrypt", r"_@{19}", _nothing, weak=True),

@@ -48,6 +48,14 @@ def test_a_published_hash_is_verified(method: str) -> None:
     assert not hashes.matches(stored, Secret(b"x" + password))
 
 
+@pytest.mark.parametrize("prefix", ["$gy$", "$sha1", "$md5"])
+def test_what_else_libcrypt_makes_is_verified(prefix: str) -> None:
+    stored = libcrypt.hashed(b"right", libcrypt.new_setting(prefix))
+
+    assert hashes.matches(stored, Secret(b"right"))
+    assert not hashes.matches(stored, Secret(b"wrong"))
+
+
 @pytest.mark.parametrize("method", WEAK_VECTORS)
 def test_a_weak_hash_is_verified_only_where_it_was_allowed(method: str) -> None:
     password, stored = WEAK_VECTORS[method]
