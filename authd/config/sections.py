@@ -24,7 +24,7 @@ from authd.config.settings import (
 from authd_backends.errors import OptionError
 from authd_backends.kinds import shown
 from authd_backends.options import OptionErrors, Problem, build, unknown_key
-from authd_backends.registry import backend_type, known_types
+from authd_backends.registry import backend_type, expected_types
 
 _SECTIONS: dict[str, type[Any]] = {
     "server": ServerSettings,
@@ -124,7 +124,7 @@ def _backend(name: str, table: object, findings: list[Finding]) -> BackendSettin
 def _options(key: Key, type_name: object, table: Mapping[str, Any], findings: list[Finding]) -> Any:
     if not isinstance(type_name, str):
         got = "nothing" if type_name is None else shown(type_name)
-        findings.append(Finding((*key, "type"), f"expected {' or '.join(known_types())}, got {got}"))
+        findings.append(Finding((*key, "type"), f"{expected_types()}, got {got}"))
         return None
     try:
         options_type = backend_type(type_name).options_type

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import syslog
 
 from authd.config.errors import ConfigError
 from authd.config.load import Loaded
@@ -76,5 +77,6 @@ def _confine(connection: socket.socket) -> None:
     process.close_descriptors(keep={connection.fileno()})
     os.environ.clear()
     os.chdir("/")
+    syslog.openlog("authd", syslog.LOG_PID, syslog.LOG_AUTHPRIV)  # the name under which PAM's modules log
     if os.geteuid() == 0:  # root needs no program to become root; others may need unix_chkpwd(8)
         privileges.forbid_new_privileges()

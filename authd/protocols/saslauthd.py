@@ -80,7 +80,8 @@ def _client(data: memoryview, position: int) -> Client | None:
         return None
     address, _, port = bytes(data[start : start + count]).partition(b";")
     try:
-        return Client(str(ip_address(address.decode("ascii"))), _port(port))
+        without_zone = address.decode("ascii").partition("%")[0]  # a zone may be any text, and means nothing elsewhere
+        return Client(str(ip_address(without_zone)), _port(port))
     except ValueError:
         return None
 

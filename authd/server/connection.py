@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from authd.server.admission import Admission
 from authd.server.counters import ConnectionCounters
 from authd.server.deadlines import Deadlines
-from authd.server.desk import TURNED_AWAY, Desk, Pending
+from authd.server.desk import TURNED_AWAY, Desk, Pending, Refused
 from authd.unix.sockets import peer_credentials
 
 MAX_READ = 16 * 1024  # bytes taken from a socket at once: more than any request has
@@ -88,6 +88,12 @@ class Connections:
             self.desk.abandon(pending, "every slot of max_connections is busy")
         else:
             connection.decide(pending)
+
+    def refuse(self, sock: socket.socket, listener: str, arrived: float, refused: Refused) -> None:
+        """Answer a client who may still be sending, and read on for a while: who finds us gone loses the answer."""
+        connection = self._admit(sock, listener, arrived)
+        if connection is not None:
+            connection.reply(refused.answer, more_may_come=True)
 
     def make_room(self) -> bool:
         """Close a connection that nobody works for, if there is one."""
@@ -172,7 +178,7 @@ class Connection:
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._data = bytearray()
-        self._pieces = 0
+        self._in_pieces = False  # the request has not come in one piece
         self._drained = 0
         self._pending: Pending | None = None
         self._task: asyncio.Task[None] | None = None
@@ -201,7 +207,7 @@ class Connection:
             return
         pending, self._pending = self._pending, None
         self._task.cancel()
-        self._reply(self._all.desk.abandon(pending, reason))
+        self.reply(self._all.desk.abandon(pending, reason), more_may_come=self._in_pieces)
 
     def close(self) -> None:
         if self._socket.fileno() >= 0:
@@ -225,7 +231,7 @@ class Connection:
             self._all.wire.wipe(len(data))
 
     def _append(self, data: bytes | memoryview) -> None:
-        self._pieces += 1
+        self._in_pieces = bool(self._data)
         self._data += data
         self._all.holds_partial(len(data))
         if self._socket.fileno() < 0:  # closed to keep the bound
@@ -236,11 +242,12 @@ class Connection:
             return
         self._all.no_longer_reads(self)
         self._loop.remove_reader(self._socket.fileno())
-        if self._pieces == 1 and len(data) == MAX_READ:
-            self._pieces = 2  # there may be more to read
+        self._in_pieces = self._in_pieces or len(data) == MAX_READ
         self._forget_data()
         if isinstance(looked, bytes):
-            self._reply(looked)
+            self.reply(looked, more_may_come=self._in_pieces)
+        elif isinstance(looked, Refused):
+            self.reply(looked.answer, more_may_come=True)
         else:
             self.decide(looked)
 
@@ -253,12 +260,12 @@ class Connection:
         answer = await self._all.desk.finish(pending)
         if self._pending is not None:
             self._pending = None
-            self._reply(answer)
+            self.reply(answer, more_may_come=self._in_pieces)
 
-    def _reply(self, answer: bytes) -> None:
-        """Answer, and close at once where nothing can be left to read: to close over unread bytes is a reset."""
+    def reply(self, answer: bytes, *, more_may_come: bool) -> None:
+        """Answer, and close at once where nothing more can come: to close over unread bytes is a reset."""
         send(self._socket, answer)
-        if self._pieces <= 1:
+        if not (answer and more_may_come):
             self.close()
             return
         try:

@@ -41,6 +41,13 @@ class Pending:
     awaited: Any  # what they wait for
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The answer to what is no request, behind which the client may still be sending."""
+
+    answer: bytes
+
+
 class Desk:
     """Turns what has come on a connection into the answer's bytes. Knows no sockets."""
 
@@ -48,7 +55,7 @@ class Desk:
         self._authenticator = authenticator
         self._texts = _TEXTS if answer_texts else dict.fromkeys(_TEXTS, "")
 
-    def look(self, data: memoryview, listener: str, arrived: float) -> bytes | Pending | None:
+    def look(self, data: memoryview, listener: str, arrived: float) -> bytes | Pending | Refused | None:
         """Give the answer at once where nothing has to be waited for, None while the request is not whole.
 
         `data` is all that has come, at least one byte; `arrived` is the time of accept.
@@ -58,7 +65,7 @@ class Desk:
             request = codec.decode(data)
         except ProtocolError as error:
             decision = self._authenticator.refuse_malformed(listener, codec.name, arrived, str(error))
-            return codec.encode(error.answer, self._texts[decision.outcome])
+            return Refused(codec.encode(error.answer, self._texts[decision.outcome]))
         if request is None:
             return None
         arrival = Arrival(request, listener, codec.name, arrived)

@@ -7,6 +7,7 @@ import os
 import socket
 
 from authd.server.connection import MAX_READ, Connections, send
+from authd.server.desk import Refused
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +115,8 @@ class Listener:
         if isinstance(looked, bytes):
             send(sock, looked)
             sock.close()
+        elif isinstance(looked, Refused):
+            self._connections.refuse(sock, self._path, arrived, looked)
         elif looked is None:
             self._connections.wait_for_request(sock, self._path, arrived, bytes(data))
         else:

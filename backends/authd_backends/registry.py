@@ -12,13 +12,21 @@ ENTRY_POINTS = "authd.backends"  # the group in which other distributions name t
 _CLASSES = {
     "passwd-file": "authd_backends.passwd_file:PasswdFileBackend",
     "sasldb": "authd_backends.sasldb.backend:SasldbBackend",
+    "pam": "authd_backends.pam.backend:PamBackend",
+    "shadow": "authd_backends.shadow:ShadowBackend",
+    "getpwent": "authd_backends.getpwent:GetpwentBackend",
 }
-_NOT_YET = ("pam", "shadow", "getpwent", "ldap", "mysql", "postgresql", "sqlite")
+_NOT_YET = ("ldap", "mysql", "postgresql", "sqlite")
 
 
 def known_types() -> tuple[str, ...]:
     """The types that this package brings. Those of other distributions are found by name only: listing them is slow."""
     return tuple(_CLASSES)
+
+
+def expected_types() -> str:
+    """What a wrong type is told: the known ones, in words."""
+    return f"expected {_listed(known_types())}"
 
 
 def backend_type(name: str) -> type[Any]:
@@ -30,7 +38,7 @@ def backend_type(name: str) -> type[Any]:
     if name in _CLASSES:
         return _imported(name, _CLASSES[name])
     if name in _NOT_YET:
-        raise OptionError(f"type: expected {_listed(known_types())}, got {name!r}: not yet: a later version brings it")
+        raise OptionError(f"type: {expected_types()}, got {name!r}: not yet: a later version brings it")
     return _from_entry_point(name)
 
 
@@ -53,7 +61,7 @@ def _from_entry_point(name: str) -> type[Any]:
         return found
     nearest = get_close_matches(_plain(name), [*_CLASSES, *_NOT_YET], 1, cutoff=0.6)
     hint = f" (did you mean {nearest[0]}?)" if nearest else ""
-    raise OptionError(f"type: expected {_listed(known_types())}, got {name!r}{hint}")
+    raise OptionError(f"type: {expected_types()}, got {name!r}{hint}")
 
 
 def _plain(name: str) -> str:

@@ -41,7 +41,6 @@ def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     [
         "cache.ttl = '1m'",
         "throttle.enabled = false",
-        "helper.min_idle = 2",
         "metrics.listen = '127.0.0.1:9479'",
         "control.path = '/x'",
     ],

@@ -108,6 +108,8 @@ format = "json"
 target = "journal"
 """
 
+TYPES = "expected passwd-file, sasldb, pam, shadow or getpwent"
+
 
 def test_every_key_has_its_setting(tmp_path: Path) -> None:
     options = PasswdFileOptions(path=Path("/etc/authd/users"))
@@ -258,22 +260,22 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     "a backend without a type": (
         '[backends.users]\npath = "/x"\n',
-        ["1: backends.users.type: expected passwd-file or sasldb, got nothing"],
+        [f"1: backends.users.type: {TYPES}, got nothing"],
     ),
     "a type that is no word": (
         "[backends.users]\ntype = 5\n",
-        ["2: backends.users.type: expected passwd-file or sasldb, got 5"],
+        [f"2: backends.users.type: {TYPES}, got 5"],
     ),
     "a type of a later version": (
         '[backends.users]\ntype = "ldap"\n',
         [
-            "2: backends.users.type: expected passwd-file or sasldb, got 'ldap': not yet: a later version brings it",
+            f"2: backends.users.type: {TYPES}, got 'ldap': not yet: a later version brings it",
         ],
     ),
     "a type that is misspelt": (
         '[backends.users]\ntype = "sasldb2"\ndeadline = 5\n',
         [
-            "2: backends.users.type: expected passwd-file or sasldb, got 'sasldb2' (did you mean sasldb?)",
+            f"2: backends.users.type: {TYPES}, got 'sasldb2' (did you mean sasldb?)",
             '3: backends.users.deadline: expected a duration like "8s" ("1ms" to "1h"), got 5',
         ],
     ),

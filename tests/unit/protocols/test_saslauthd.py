@@ -118,6 +118,8 @@ def test_what_can_become_no_request_is_refused_at_once(sent: bytes, refusal: str
         (b"192.0.2.1", Client("192.0.2.1")),
         (b"192.0.2.1;99999", Client("192.0.2.1")),
         (b"192.0.2.1;x", Client("192.0.2.1")),
+        (b"fe80::1%eth0;25", Client("fe80::1", 25)),
+        (b"fe80::1%eth0 user=root;25", Client("fe80::1", 25)),
         (b"", None),
         (b"localhost;25", None),
         (b"\xff\xfe;25", None),

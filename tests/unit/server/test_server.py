@@ -226,6 +226,22 @@ def test_what_is_no_request_is_answered_at_once_without_reading_on(tmp_path: Pat
     asyncio.run(live())
 
 
+def test_who_is_refused_in_the_middle_of_his_request_can_send_the_rest_and_read_the_answer(tmp_path: Path) -> None:
+    """Exim writes each field on its own, and takes a failing write for an outage."""
+
+    async def live() -> None:
+        async with serving(tmp_path) as server:
+            client = await server.connect(b"\0\0")
+            assert await asyncio.get_running_loop().sock_recv(client, 4) == NO
+            for field in (b"right", b"smtp", b""):
+                assert client.send(counted(field)) == len(field) + 2
+            client.shutdown(socket.SHUT_WR)
+            assert await everything(client) == b""
+            await server.until(lambda: len(server.connections) == 0)
+
+    asyncio.run(live())
+
+
 def test_a_client_that_leaves_early_is_closed_quietly_and_counted(tmp_path: Path) -> None:
     async def live() -> None:
         async with serving(tmp_path) as server:
