@@ -1,0 +1,155 @@
+"""authd as root with PAM and shadow in its helper, on the system users of a box, and Postfix before it."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from signal import SIGKILL
+
+import pytest
+
+from authd_backends.hashes.libcrypt import hashed
+from tests.servers.authd import CONFIGURATION, SOCKET, Authd
+from tests.servers.box import Box
+from tests.servers.client import ask
+from tests.servers.postfix import Postfix, authenticate
+from tests.servers.process import wait_until
+
+PACKAGES = ("postfix", "libsasl2-modules")
+OK, NO, TEMPORARY = b"\0\2OK", b"\0\2NO", b"\0\0"
+SETTINGS = """
+[[listeners]]
+path = "/run/saslauthd/mux"
+group = "sasl"
+
+[helper]
+check_deadline = "1s"
+
+[backends.pam]
+type = "pam"
+services = ["smtp", "hang", "crash"]
+
+[backends.shadow]
+type = "shadow"
+
+[[routes]]
+services = ["shadow"]
+backends = ["shadow"]
+
+[[routes]]
+backends = ["pam"]
+"""
+UNIX = "auth required pam_unix.so\naccount required pam_unix.so\n"
+HASH = hashed(b"secret", "$6$rounds=1000$saltsalt")
+HELPER_SOCKET = "/run/authd/helper.sock"
+SMTPD_CONF = "pwcheck_method: saslauthd\nmech_list: PLAIN LOGIN\n"
+
+
+@pytest.fixture(scope="module")
+def authd(box: Box) -> Iterator[Authd]:
+    authd = Authd(box, SETTINGS)
+    box.run(["chmod", "0640", CONFIGURATION])
+    for name, aging in (("alice", "20000:0:99999:7:::"), ("eve", "20000:0:99999:7::20001:")):
+        box.write("/etc/passwd", f"{box.read('/etc/passwd')}{name}:x:5000:5000::/:/bin/sh\n")
+        box.write("/etc/shadow", f"{box.read('/etc/shadow')}{name}:{HASH}:{aging}\n", mode=0o640, group="shadow")
+    box.write("/etc/pam.d/smtp", UNIX)
+    box.write("/etc/pam.d/hang", "auth required pam_exec.so /bin/sleep 600\naccount required pam_permit.so\n")
+    authd.start()
+    yield authd
+    assert authd.stop() == 0
+
+
+def asked(authd: Authd, user: str, password: str, service: str) -> bytes:
+    return ask(authd.box.path(SOCKET), user, password, service)
+
+
+@pytest.mark.parametrize("service", ["smtp", "shadow"])
+def test_right_wrong_unknown_and_expired_users(authd: Authd, service: str) -> None:
+    assert asked(authd, "alice", "secret", service) == OK
+    assert asked(authd, "alice", "guess", service) == NO
+    assert asked(authd, "mallory", "secret", service) == NO
+    assert asked(authd, "eve", "secret", service) == NO
+    assert asked(authd, "root", "secret", service) == NO
+
+
+def test_a_service_that_is_not_allowed_asks_no_module(authd: Authd) -> None:
+    assert asked(authd, "alice", "secret", "other") == NO
+    authd.process.wait_for_output("service_not_allowed")
+
+
+def test_a_module_that_hangs_is_an_outage_and_leaves_the_others_alone(authd: Authd) -> None:
+    assert asked(authd, "alice", "secret", "hang") == TEMPORARY
+    assert asked(authd, "alice", "secret", "smtp") == OK
+    assert asked(authd, "alice", "secret", "shadow") == OK
+    asleep = ["sh", "-c", "grep -lz '^/bin/sleep' /proc/[0-9]*/cmdline"]
+    wait_until(lambda: not authd.box.run(asleep, expect=None).stdout, "what the module had started to be killed")
+
+
+def test_the_front_has_no_privileges_and_the_helper_is_root(authd: Authd) -> None:
+    parent, helper, front = _family(authd)
+
+    assert _status(parent, "Uid").split()[0] == _status(helper, "Uid").split()[0] == "0"
+    assert "0" not in _status(front, "Uid").split()
+    assert int(_status(front, "CapPrm"), 16) == 0
+    assert authd.box.run(["cat", "/etc/shadow"], user="authd", expect=1).stdout == ""
+    assert authd.box.run(["stat", "-c", "%U %a", HELPER_SOCKET]).stdout == "authd 600\n"
+
+
+def test_a_killed_helper_is_an_outage_and_comes_back(authd: Authd) -> None:
+    _, helper, _ = _family(authd)
+    os.kill(helper, SIGKILL)
+
+    def answered() -> bool:
+        answer = asked(authd, "alice", "secret", "shadow")
+        assert answer in (OK, TEMPORARY)
+        return answer == OK
+
+    wait_until(answered, "the helper to be back")
+    assert "the helper (pid " in authd.process.output
+
+
+def test_a_configuration_that_others_may_write_stops_the_start(authd: Authd) -> None:
+    authd.box.run(["chmod", "0666", CONFIGURATION])
+    try:
+        command: list[str | Path] = [sys.executable, "-m", "authd", "helper", "--config", CONFIGURATION]
+        refused = authd.box.run(command, expect=2)
+    finally:
+        authd.box.run(["chmod", "0640", CONFIGURATION])
+
+    assert "expected a file that nobody but root may write" in refused.stderr
+    assert asked(authd, "alice", "secret", "shadow") == OK
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_postfix_asks_pam(authd: Authd, mechanism: str) -> None:
+    postfix = Postfix(authd.box, SMTPD_CONF, chroot=False)
+    postfix.start()
+    try:
+        with postfix.connect() as session:
+            codes = [authenticate(session, mechanism, "alice", word) for word in ("guess", "secret")]
+    finally:
+        postfix.stop()
+
+    assert codes == [535, 235]
+
+
+def test_after_kill_9_of_everything_the_next_start_serves(authd: Authd) -> None:
+    for pid in _family(authd):
+        os.kill(pid, SIGKILL)
+    authd.process.wait()
+
+    authd.start()
+
+    assert asked(authd, "alice", "secret", "shadow") == OK
+
+
+def _family(authd: Authd) -> tuple[int, int, int]:
+    """The parent, and its children in the order in which it started them: the helper and the front."""
+    parent = authd.process.pid
+    helper, front = map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
+    return (parent, helper, front) if _status(helper, "Uid").startswith("0") else (parent, front, helper)
+
+
+def _status(pid: int, name: str) -> str:
+    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(f"{name}:")]
+    return line.partition(":")[2].strip()
