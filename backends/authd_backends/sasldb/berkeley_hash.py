@@ -7,7 +7,6 @@ so that no answer is older than its question.
 """
 
 import os
-from collections.abc import Iterator
 
 from authd_backends.sasldb.pages import (
     KEYDATA,
@@ -36,6 +35,7 @@ class HashFile:
         expected = (self._metadata.last_page + 1) * self._metadata.page_size
         if size < expected:
             raise DamagedError(f"expected {expected} bytes, got {size}: it is cut off")
+        self._is_new = self._metadata.max_bucket == 1 and self._metadata.keys <= _FEW
 
     def get(self, key: bytes) -> bytes | None:
         """Give the value of a key, None where what was read is whole and holds no such key.
@@ -43,12 +43,20 @@ class HashFile:
         Raises DamagedError, OSError.
         """
         bucket = self._bucket(key)
-        for page in self._chain(bucket):
-            index = self._find(page, key)
-            if index is not None:
-                return self._bytes_of(page.item(index + 1))
+        previous, number = 0, self._metadata.first_page(bucket)
+        for _ in range(MAX_CHAIN):
+            content = self._read(number)
+            if self._is_new and previous == 0 and content == bytes(len(content)):
+                return None  # of a new file's two buckets the library writes the first when its first key comes
+            page = HashPage(content, number, previous, self._metadata.order)
+            item = self._find(page, key)
+            if item is not None:
+                return self._bytes_of(item)
             self._check(page, bucket)
-        return None
+            if page.next_page == 0:
+                return None
+            previous, number = number, page.next_page
+        raise DamagedError(f"bucket {bucket}: expected at most {MAX_CHAIN} pages, got more")
 
     def close(self) -> None:
         os.close(self._descriptor)
@@ -56,24 +64,6 @@ class HashFile:
     def _bucket(self, key: bytes) -> int:
         bucket = hash_of(key) & self._metadata.high_mask
         return bucket if bucket <= self._metadata.max_bucket else bucket & self._metadata.low_mask
-
-    def _chain(self, bucket: int) -> Iterator[HashPage]:
-        previous, number = 0, self._metadata.first_page(bucket)
-        for _ in range(MAX_CHAIN):
-            content = self._read(number)
-            if previous == 0 and self._is_unused(content):
-                return
-            page = HashPage.of(content, number, previous, self._metadata.order)
-            yield page
-            if page.next_page == 0:
-                return
-            previous, number = number, page.next_page
-        raise DamagedError(f"bucket {bucket}: expected at most {MAX_CHAIN} pages, got more")
-
-    def _is_unused(self, content: bytes) -> bool:
-        """Of a new file's two buckets the library writes the first when its first key comes."""
-        is_new = self._metadata.max_bucket == 1 and self._metadata.keys <= _FEW
-        return is_new and content == bytes(len(content))
 
     def _read(self, number: int) -> bytes:
         size = self._metadata.page_size
@@ -84,27 +74,30 @@ class HashFile:
             raise DamagedError(f"page {number}: expected {size} bytes, got {len(content)}")
         return content
 
-    def _find(self, page: HashPage, key: bytes) -> int | None:
+    def _find(self, page: HashPage, key: bytes) -> bytes | None:
+        """Give the value's item."""
         if len(key) <= self._metadata.page_size // 4:  # dbinc/hash.h, ISBIG
-            return page.find(bytes((KEYDATA,)) + key)
+            return page.value_of(KEYDATA + key)
         for index in range(0, page.items, 2):
             item = page.item(index)
-            if item[:1] == bytes((OFFPAGE,)) and self._off_page(item).length == len(key) and self._long(item) == key:
-                return index
+            if item[:1] == OFFPAGE and self._off_page(item).length == len(key) and self._long(item) == key:
+                return page.item(index + 1)
         return None
 
     def _check(self, page: HashPage, bucket: int) -> None:
         page.check()
         first = page.item(0) if page.items else b""
-        if first[:1] == bytes((KEYDATA,)) and self._bucket(first[1:]) != bucket:
+        if first[:1] == KEYDATA and self._bucket(first[1:]) != bucket:
             raise DamagedError(f"bucket {bucket}: expected keys of this bucket, got one of another")
 
     def _bytes_of(self, item: bytes) -> bytes:
-        if item[:1] == bytes((KEYDATA,)):
+        if item[:1] == KEYDATA:
             return item[1:]
-        if item[:1] == bytes((OFFPAGE,)):
+        if item[:1] == OFFPAGE:
             return self._long(item)
-        raise DamagedError(f"item: expected type {KEYDATA} or {OFFPAGE}, got {item[:1].hex() or 'nothing'}")
+        raise DamagedError(
+            f"item: expected the bytes or where they are (type 1 or 3), got {item[:1].hex() or 'nothing'}"
+        )
 
     def _off_page(self, item: bytes) -> OffPage:
         return OffPage.of(item, self._metadata.order)

@@ -10,13 +10,14 @@ from operator import gt
 from typing import Literal, NamedTuple
 
 METADATA_BYTES = 224
-KEYDATA, OFFPAGE = 1, 3  # item types: the bytes themselves; where on overflow pages they begin
+KEYDATA, OFFPAGE = b"\1", b"\3"  # item types: the bytes themselves; where on overflow pages they begin
 
 _BYTE_ORDERS = {b"\x61\x15\x06\x00": "<", b"\x00\x06\x15\x61": ">"}  # the magic number as it lies in the file
 _VERSIONS = (7, 8, 9)
 _HASH_METADATA, _OVERFLOW, _HASH = 8, 7, (2, 13)  # page types; 2 is the unsorted page of versions 7 and 8
 _HASH_OF_CHARKEY = 0x5E688DD1  # of "%$sniglet^&" and a NUL: a database with a hash function of its own has another
 _HEADER_BYTES = 26  # of each page but the first
+_HASH_HEADERS = {order: struct.Struct(order + "8xIIIHHxB") for order in "<>"}
 
 
 class DamagedError(Exception):
@@ -76,60 +77,60 @@ class Metadata(NamedTuple):
         return bucket + self.spares[bucket.bit_length()]
 
 
-class HashPage(NamedTuple):
-    """A page of a bucket: the offsets of its items, key and value in turn, then free room, then the items backwards."""
+class HashPage:
+    """A page of a bucket: the offsets of its items, key and value in turn, then free room, then the items backwards.
 
-    content: bytes
-    byte_order: Literal["little", "big"]
-    items: int
-    lowest: int  # offset, of the last item
-    next_page: int  # 0: none
+    An item is a type byte and what follows it.
+    """
 
-    @classmethod
-    def of(cls, content: bytes, number: int, previous: int, order: str) -> "HashPage":
+    __slots__ = ("_byte_order", "_content", "_lowest", "items", "next_page")
+
+    def __init__(self, content: bytes, number: int, previous: int, order: str) -> None:
         """Read the page `number`, expected behind the page `previous`, which is 0 for a bucket's first."""
-        this, before, behind, items, lowest, page_type = struct.unpack_from(order + "8xIIIHHxB", content)
+        this, before, self.next_page, self.items, self._lowest, page_type = _HASH_HEADERS[order].unpack_from(content)
         if this != number or before != previous or page_type not in _HASH:
             raise DamagedError(f"page {number}: expected a hash page, got page {this} of type {page_type}")
-        if items % 2 or not _HEADER_BYTES + 2 * items <= lowest <= len(content):
-            raise DamagedError(f"page {number}: expected pairs within the page, got {items} items from {lowest} on")
-        return cls(content, "little" if order == "<" else "big", items, lowest, behind)
+        if self.items % 2 or not _HEADER_BYTES + 2 * self.items <= self._lowest <= len(content):
+            raise DamagedError(f"page {number}: expected pairs within the page, got {self.items} items")
+        self._content = content
+        self._byte_order: Literal["little", "big"] = "little" if order == "<" else "big"
 
     def item(self, index: int) -> bytes:
-        """Give the item's type byte and what follows it; nothing where the offsets are wrong."""
-        return self.content[self._offset(index) : self._offset(index - 1) if index else None]
+        """Give an item; nothing where the offsets are wrong."""
+        place = _HEADER_BYTES + 2 * index
+        return self._content[self._offset(place) : self._offset(place - 2) if index else None]
 
-    def find(self, item: bytes) -> int | None:
-        """Give the index of a key's item.
+    def value_of(self, key: bytes) -> bytes | None:
+        """Give the value's item of a key's.
 
-        It looks for the bytes and then for their offset, which costs a tenth of going through all the offsets.
+        It looks for the key's bytes and then for their offset, which costs a tenth of going through all the offsets.
         """
-        content, end = self.content, _HEADER_BYTES + 2 * self.items
-        at = content.find(item, self.lowest)
+        content, end = self._content, _HEADER_BYTES + 2 * self.items
+        at = content.find(key, self._lowest)
         while at >= 0:
-            place = content.find(at.to_bytes(2, self.byte_order), _HEADER_BYTES, end)
+            offset = at.to_bytes(2, self._byte_order)
+            place = content.find(offset, _HEADER_BYTES, end)
             while place >= 0:
-                index, rest = divmod(place - _HEADER_BYTES, 4)
-                if not rest and self.item(2 * index) == item:
-                    return 2 * index
-                place = content.find(at.to_bytes(2, self.byte_order), place + 1, end)
-            at = content.find(item, at + 1)
+                key_ends = self._offset(place - 2) if place > _HEADER_BYTES else len(content)
+                if (place - _HEADER_BYTES) % 4 == 0 and at + len(key) == key_ends:
+                    return content[self._offset(place + 2) : at]
+                place = content.find(offset, place + 1, end)
+            at = content.find(key, at + 1)
         return None
 
     def check(self) -> None:
         """Make sure that the page is whole, before it is said what is not in it."""
-        offsets = array("H", self.content[_HEADER_BYTES : _HEADER_BYTES + 2 * self.items])
-        if self.byte_order != sys.byteorder:
+        offsets = array("H", self._content[_HEADER_BYTES : _HEADER_BYTES + 2 * self.items])
+        if self._byte_order != sys.byteorder:
             offsets.byteswap()
-        ends = [len(self.content), *offsets]
-        if (self.items and offsets[-1] != self.lowest) or not all(map(gt, ends, offsets)):
-            raise DamagedError(f"hash page: expected items one behind the other down to {self.lowest}")
-        if not {self.content[offset] for offset in offsets} <= {KEYDATA, OFFPAGE}:
-            raise DamagedError(f"hash page: expected plain items (types {KEYDATA} and {OFFPAGE})")
+        ends = [len(self._content), *offsets]
+        if (self.items and offsets[-1] != self._lowest) or not all(map(gt, ends, offsets)):
+            raise DamagedError(f"hash page: expected items one behind the other down to {self._lowest}")
+        if not {self._content[offset] for offset in offsets} <= {*KEYDATA, *OFFPAGE}:
+            raise DamagedError("hash page: expected plain items")
 
-    def _offset(self, index: int) -> int:
-        place = _HEADER_BYTES + 2 * index
-        return int.from_bytes(self.content[place : place + 2], self.byte_order)
+    def _offset(self, place: int) -> int:
+        return int.from_bytes(self._content[place : place + 2], self._byte_order)
 
 
 class OffPage(NamedTuple):

@@ -196,7 +196,7 @@ def first_page(path: Path) -> int:
 @pytest.mark.parametrize(
     ("offset", "to", "expected"),
     [
-        (0, b"\2", "expected type 1 or 3, got 02"),  # an item of duplicates
+        (0, b"\2", "type 1 or 3., got 02"),  # an item of duplicates
         (4, struct.pack("<I", 0), "page number: expected 1 to"),
         (4, struct.pack("<I", 0xFFFFFFFF), "page number: expected 1 to"),
         (4, struct.pack("<I", 1), "expected an overflow page"),

@@ -102,11 +102,12 @@ def test_any_bytes_are_a_first_page_or_damaged(content: bytes) -> None:
 @given(hash_pages | st.binary(min_size=512, max_size=512), st.binary(max_size=20))
 def test_any_bytes_are_a_hash_page_or_damaged(content: bytes, sought: bytes) -> None:
     with suppress(DamagedError):
-        page = HashPage.of(content, 1, 0, "<")
-        index = page.find(sought)
-        assert index is None or page.item(index) == sought
+        page = HashPage(content, 1, 0, "<")
+        found = page.value_of(sought)
         page.check()
-        assert all(page.item(index) for index in range(page.items))
+        items = [page.item(index) for index in range(page.items)]
+        assert (found is not None) == (sought in items[::2])
+        assert all(items)
 
 
 @settings(deadline=None)
