@@ -142,6 +142,38 @@ def test_a_page_in_the_place_of_another_hides_nobody(path: Path) -> None:
             assert wrong_answers(path) == [], f"page {number}"
 
 
+def test_a_page_of_another_bucket_hides_nobody(path: Path) -> None:
+    """Its number says that it is in its place: only its keys tell."""
+    whole = path.read_bytes()
+    one, other = [number for number in range(1, len(whole) // PAGE) if whole[number * PAGE + 25] == 13][:2]
+    change(path, offset=one * PAGE + 20, to=whole[other * PAGE + 20 : other * PAGE + PAGE])
+
+    assert wrong_answers(path) == []
+
+
+def test_an_item_of_another_type_hides_nobody(path: Path) -> None:
+    for item in (b"\1" + key for key in list(USERS)[:20]):
+        change(path, offset=path.read_bytes().index(item), to=b"\2")
+
+    assert wrong_answers(path) == []
+
+
+def test_a_file_that_shrinks_while_it_is_open_hides_nobody(path: Path) -> None:
+    with opened(path) as database:
+        os.truncate(path, PAGE)
+
+        with pytest.raises(DamagedError, match="expected 4096 bytes, got 0"):
+            database.get(b"nobody")
+
+
+def test_a_new_database_has_a_page_that_was_never_written(tmp_path: Path) -> None:
+    databases.put(tmp_path / "sasldb2", {b"a": b"value"})
+
+    assert bytes(PAGE) in {(tmp_path / "sasldb2").read_bytes()[at : at + PAGE] for at in (PAGE, 2 * PAGE)}
+    assert {got(tmp_path / "sasldb2", key) for key in USERS} == {None}
+    assert got(tmp_path / "sasldb2", b"a") == b"value"
+
+
 @settings(deadline=None)
 @given(st.data())
 def test_changed_bytes_do_no_further_harm(data: st.DataObject) -> None:
