@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from authd.cli.serve import started
+from authd.cli.starting import started
 
 HELP = "run the privileged helper alone, for PAM and shadow"
 
