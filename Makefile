@@ -23,7 +23,7 @@ lint: ## ruff, mypy and the layers of the modules
 	.venv/bin/ruff check --quiet .
 	.venv/bin/ruff format --quiet --check .
 	.venv/bin/mypy
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --no-logo
 
 bench: ## authd against Debian's saslauthd, in one run
 	@tools/setup.sh dev

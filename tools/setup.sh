@@ -17,14 +17,12 @@ in_venv=.venv/bin/python
 say() { printf '%s\n' "$@"; }
 
 fail() {
-    say "$*" >&2
+    say "$@" >&2
     exit 1
 }
 
 quietly() { # COMMAND…: its output is shown only when it fails
-    output=$("$@" 2>&1) || fail "$output
-
-Failed: $*"
+    output=$("$@" 2>&1) || fail "$output" "" "Failed: $*"
 }
 
 python_can() { "$python" -c "$1" 2>/dev/null; }
@@ -37,31 +35,31 @@ check_python() {
         fail "PYTHON=$python: expected Python 3.11 or newer, got $("$python" --version 2>&1)"
 }
 
-missing_packages() { # one a line, each for a file that is not there
-    python_can 'import venv, ensurepip' || echo python3-venv
+missing_packages() { # one a line, and what for
+    python_can 'import venv, ensurepip' || say 'python3-venv makes .venv'
+    if [ "$purpose" = dev ]; then
+        command -v gcc >/dev/null || say "gcc compiles the bench's load generator and the Python module of Berkeley DB"
+        [ -e /usr/include/stdio.h ] || say 'libc6-dev has the headers of C'
+    fi
     if [ "$purpose" = dev ] && ! $in_venv -c 'import berkeleydb' 2>/dev/null; then
-        command -v gcc >/dev/null || echo gcc
-        [ -e /usr/include/db.h ] || echo libdb5.3-dev
-        python_can 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' || echo python3-dev
+        [ -e /usr/include/db.h ] || say 'libdb5.3-dev is Berkeley DB: the tests write databases with it'
+        python_can 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' ||
+            say 'python3-dev has the headers of Python'
     fi
 }
 
-install_packages() { # PACKAGE…
-    case $purpose in
-        run) why="makes .venv" ;;
-        dev) why="makes .venv; a compiler and headers build the Berkeley DB module that the tests write with" ;;
-    esac
-    command -v apt-get >/dev/null || fail "Missing, and there is no apt-get to install it: $*"
+install() { # what missing_packages says
+    packages=$(say "$1" | cut -d ' ' -f 1 | paste -s -d ' ')
+    command -v apt-get >/dev/null || fail "Missing, and there is no apt-get to install it:" "$1"
     if [ "$(id -u)" != 0 ]; then
-        fail "Missing on this machine (python3-venv $why). An administrator has to run, once:
-
-    apt-get update && apt-get install --no-install-recommends $*
-"
+        fail "Missing on this machine:" "$1" "" "An administrator has to run, once:" "" \
+            "    apt-get update && apt-get install --no-install-recommends $packages" ""
     fi
-    say "Installing Debian's $* (python3-venv $why)"
+    say "Installing by apt-get what is missing:" "$1"
     quietly apt-get -q update
+    # shellcheck disable=SC2086  # a word for each package
     quietly env DEBIAN_FRONTEND=noninteractive \
-        apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "$@"
+        apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends $packages
 }
 
 make_venv() {
@@ -102,8 +100,7 @@ fi
 rm -f .venv/ready-to-*
 check_python
 missing=$(missing_packages)
-# shellcheck disable=SC2086  # a word for each package
-[ -z "$missing" ] || install_packages $missing
+[ -z "$missing" ] || install "$missing"
 make_venv
 install_authd
 fingerprint >".venv/ready-to-$purpose"
