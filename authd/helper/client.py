@@ -1,7 +1,6 @@
 """The front's side of the helper: connections to workers, each with one check at a time."""
 
 import asyncio
-import logging
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -10,8 +9,6 @@ from pathlib import Path
 
 from authd.helper.frames import MAX_FRAME, Answer, Check, Death, Frame, FrameError, Hello, encode, split
 from authd_backends.contract import Outcome, Request, Verdict
-
-log = logging.getLogger(__name__)
 
 IDLE = 60.0  # seconds after which a worker that nobody needs goes
 
@@ -45,7 +42,6 @@ class HelperClient:
     ) -> None:
         """`configuration`: the digest of what the front has read; the helper has to have read the same."""
         self.counters = ClientCounters()
-        self._backend = backend
         self._path = path
         self._hello = encode(Hello(backend, configuration))
         self._min_idle = min_idle
@@ -98,7 +94,6 @@ class HelperClient:
             case Death():
                 line.socket.close()
                 self.counters.deaths += 1
-                log.error("backend %s: its worker %s", self._backend, frame.cause)
                 return Verdict(Outcome.UNAVAILABLE, f"the worker {frame.cause}")
             case Hello() | Check():
                 line.socket.close()

@@ -61,6 +61,7 @@ class Helper:
         self._lifeline = lifeline
         self._workers: dict[int, socket.socket] = {}
         self._orphans: dict[int, float] = {}  # pid, first seen
+        self._refusing = False  # for want of workers; told once
         self._stopping = False
 
     def run(self) -> int:
@@ -101,12 +102,15 @@ class Helper:
             time.sleep(0.01)  # out of descriptors or memory: a worker's end may give some back
             return
         caller = peer_credentials(connection)
-        if caller.uid not in (self._caller_uid, os.geteuid()):
+        if caller.uid != self._caller_uid:
             expected = self._caller_uid
             log.warning("refused uid %d (pid %d): expected uid %d", caller.uid, caller.pid, expected)
         elif len(self._workers) >= self._max_workers:
-            log.warning("refused a connection: all %d workers are busy", self._max_workers)
+            if not self._refusing:
+                log.warning("refusing connections: all %d workers are busy", self._max_workers)
+            self._refusing = True
         else:
+            self._refusing = False
             self._fork(connection)
             return
         self.counters.refused += 1
