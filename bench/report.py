@@ -30,7 +30,7 @@ class Compared:
         ratio = Ratio.of(self.ours, self.theirs)
         spread = f"{ratio.middle:.2f} times ({ratio.lowest:.2f} to {ratio.highest:.2f})"
         values = (f"{median(self.ours):,.0f} {self.unit}", f"{median(self.theirs):,.0f} {self.unit}")
-        return (self.work, *values, spread, *_judged(ratio.middle, self.at_least, self.at_most, "times", 2))
+        return (self.work, *values, spread, *_judged(ratio.middle, self.at_least, self.at_most, "times", 3))
 
 
 @dataclass(frozen=True, slots=True)

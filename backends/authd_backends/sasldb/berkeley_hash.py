@@ -44,19 +44,19 @@ class HashFile:
         """
         bucket = self._bucket(key)
         previous, number = 0, self._metadata.first_page(bucket)
-        for _ in range(MAX_CHAIN):
+        passed: list[HashPage] = []
+        while number and len(passed) < MAX_CHAIN:
             content = self._read(number)
-            if self._is_new and previous == 0 and content == bytes(len(content)):
-                return None  # of a new file's two buckets the library writes the first when its first key comes
+            if self._is_new and not passed and content == bytes(len(content)):
+                break  # of a new file's two buckets the library writes the first when its first key comes
             page = HashPage(content, number, previous, self._metadata.order)
             item = self._find(page, key)
             if item is not None:
                 return self._bytes_of(item)
-            self._check(page, bucket)
-            if page.next_page == 0:
-                return None
+            passed.append(page)
             previous, number = number, page.next_page
-        raise DamagedError(f"bucket {bucket}: expected at most {MAX_CHAIN} pages, got more")
+        self._check(passed, bucket)
+        return None
 
     def close(self) -> None:
         os.close(self._descriptor)
@@ -84,11 +84,15 @@ class HashFile:
                 return page.item(index + 1)
         return None
 
-    def _check(self, page: HashPage, bucket: int) -> None:
-        page.check()
-        first = page.item(0) if page.items else b""
-        if first[:1] == KEYDATA and self._bucket(first[1:]) != bucket:
-            raise DamagedError(f"bucket {bucket}: expected keys of this bucket, got one of another")
+    def _check(self, chain: list[HashPage], bucket: int) -> None:
+        """Make sure that the pages are a whole bucket, before it is said that it has no such key."""
+        if len(chain) == MAX_CHAIN and chain[-1].next_page:
+            raise DamagedError(f"bucket {bucket}: expected at most {MAX_CHAIN} pages, got more")
+        for page in chain:
+            page.check()
+            first = page.item(0) if page.items else b""
+            if first[:1] == KEYDATA and self._bucket(first[1:]) != bucket:
+                raise DamagedError(f"bucket {bucket}: expected keys of this bucket, got one of another")
 
     def _bytes_of(self, item: bytes) -> bytes:
         if item[:1] == KEYDATA:

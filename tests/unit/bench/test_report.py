@@ -12,12 +12,12 @@ def test_a_target_that_was_reached_is_said_to_be() -> None:
         "10,000 logins/s",
         "2.00 times (1.90 to 2.10)",
         "at least 1.5 times",
-        "reached: 2.00 times",
+        "reached: 2.000 times",
     )
 
 
 def test_a_target_that_was_missed_is_said_to_be() -> None:
-    assert Compared("p99", "µs", [110], [100], at_most=1.0).cells()[-1] == "NOT reached: 1.10 times"
+    assert Compared("p99", "µs", [110], [100], at_most=1.0).cells()[-1] == "NOT reached: 1.100 times"
     assert Measured("memory", "MB", [61], 60).cells()[-1] == "NOT reached: 61 MB"
 
 
