@@ -106,6 +106,7 @@ def test_who_was_given_up_while_he_waited_is_not_checked() -> None:
             second = asyncio.create_task(pool.ask(request("second")))
             await asyncio.sleep(0)
             second.cancel()
+            await asyncio.wait([second])
             gate.opened.set()
             await first
             return await pool.ask(request("third"))
