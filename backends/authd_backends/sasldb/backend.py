@@ -18,9 +18,10 @@ from authd_backends.sasldb.formats import HEAD_BYTES, Format, recognise
 from authd_backends.sasldb.pages import DamagedError
 
 MAX_LOOKS = 8  # at one request, while the file is being written
-_CLOCK_STEP = (
-    20_000_000  # ns within which two writes may leave one mtime: the kernel's coarse clock ticks in 1 to 10 ms
-)
+# Within so many ns two writes may leave one mtime: the kernel's coarse clock ticks every 1 to 10 ms.
+_CLOCK_STEP = 20_000_000
+
+_ACCEPTED = Verdict(Outcome.ACCEPTED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,8 +41,8 @@ class _Look(NamedTuple):
 class SasldbBackend:
     """Looks up the login in the realm that the client sent, or else in the default one, as Cyrus's daemon does.
 
-    A login with an "@" is looked up whole, as there, and is unknown: `saslpasswd2` puts what follows the "@" into the
-    realm, as libsasl does for the daemon's clients.
+    A login with an "@" is looked up whole, as there. `saslpasswd2` makes no such user: what follows the "@" is the realm
+    to it, as to libsasl, which asks in the name of nearly all clients.
 
     A refusal counts only while nobody writes: a writer moves users from page to page, and would hide them.
     """
@@ -71,7 +72,7 @@ class SasldbBackend:
         for _ in range(MAX_LOOKS):
             look = self._look(key)
             if look.password and hmac.compare_digest(look.password, request.password.reveal()):
-                return Verdict(Outcome.ACCEPTED)
+                return _ACCEPTED
             if self._counts(look, earlier):
                 return _refusal(look)
             earlier = look
