@@ -41,8 +41,8 @@ class _Look(NamedTuple):
 class SasldbBackend:
     """Looks up the login in the realm that the client sent, or else in the default one, as Cyrus's daemon does.
 
-    A login with an "@" is looked up whole, as there. `saslpasswd2` makes no such user: what follows the "@" is the realm
-    to it, as to libsasl, which asks in the name of nearly all clients.
+    A login with an "@" is looked up whole, as there. `saslpasswd2` makes no such user: to it, as to libsasl, which asks
+    in the name of nearly all clients, what follows the "@" is the realm.
 
     A refusal counts only while nobody writes: a writer moves users from page to page, and would hide them.
     """
