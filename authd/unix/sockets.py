@@ -7,6 +7,7 @@ changed, and a socket becomes itself inside a directory of ours that nobody else
 
 import fcntl
 import grp
+import logging
 import os
 import pwd
 import shlex
@@ -28,6 +29,8 @@ UNCHANGED = -1  # chown(2): leave the owner, or the group, as it is
 _UCRED = struct.Struct("iII")  # struct ucred: pid, uid, gid
 
 _T = TypeVar("_T")
+
+log = logging.getLogger(__name__)
 
 
 class SocketError(Exception):
@@ -83,10 +86,14 @@ class BoundSocket:
         """Remove the file, if it is still the one that `bind` made and this process has not disowned it."""
         if not self._held:
             return
-        found = self._place.status()
-        if found is not None and _identity(found) == self._identity:
-            with suppress(FileNotFoundError):
+        try:
+            found = self._place.status()
+            if found is not None and _identity(found) == self._identity:
                 os.unlink(self._place.name, dir_fd=self._place.directory)
+        except FileNotFoundError:
+            pass
+        except OSError as error:  # whoever waits is answered all the same, and the next start replaces it
+            log.warning("%s: expected to remove the socket, got: %s", self.path, error.strerror)
 
     def disown(self) -> None:
         """Keep the socket and leave its file and its lock to the process that this one was forked from."""

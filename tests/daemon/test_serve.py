@@ -107,6 +107,21 @@ def test_whoever_waits_when_it_is_told_to_stop_is_answered(authd: Authd) -> None
     assert authd.process.wait(60) == 0
 
 
+def test_a_socket_that_cannot_be_removed_keeps_nobody_waiting(authd: Authd, tmp_path: Path) -> None:
+    """Its directory may have become read-only."""
+    tmp_path.chmod(0o555)
+    authd.process.send_signal(signal.SIGSTOP)
+    client = connect(authd.socket)
+    client.sendall(counted(b"alice", b"right", b"smtp", b""))
+    authd.process.send_signal(signal.SIGTERM)
+    authd.process.send_signal(signal.SIGCONT)
+
+    assert everything(client) == OK
+    assert authd.process.wait(60) == 0
+    assert f"{authd.socket}: expected to remove the socket, got: Permission denied" in authd.log
+    tmp_path.chmod(0o755)
+
+
 def test_silent_clients_do_not_delay_the_end(authd: Authd) -> None:
     silent, half = connect(authd.socket), connect(authd.socket)
     half.sendall(b"\0\5al")
