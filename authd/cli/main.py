@@ -24,6 +24,7 @@ exit status: 0 yes, 1 no or failed, 2 wrong use or configuration, 75 temporary f
 
 def run() -> NoReturn:
     """Run the command line of this process and end it."""
+    _open_standard_streams()
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal can show every name
     try:
@@ -33,7 +34,17 @@ def run() -> NoReturn:
         _end_by("SIGINT")
     except BrokenPipeError:
         _end_by("SIGPIPE")
+    except EOFError:
+        print("authd: expected a password, got the end of the input", file=sys.stderr)
+        status = 1
     sys.exit(status)
+
+
+def _open_standard_streams() -> None:
+    """Put something behind 0, 1 and 2, or what is opened next gets the number: a client would be sent our log."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
 
 
 def main(words: Sequence[str]) -> int:

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from authd.cli.starting import started
@@ -18,7 +17,4 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop. The process ends here: a thread that hangs would hold it."""
     from authd.daemon.start import start
 
-    status = started(start, arguments.config)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+    os._exit(started(start, arguments.config))

@@ -104,11 +104,22 @@ def _make_default_directories(account: Account | None) -> None:
 
 
 def _make(directory: Path, mode: int, group: int) -> None:
-    with suppress(FileExistsError):
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        directory.mkdir(mode)
-        os.chown(directory, -1, group)
-        directory.chmod(mode)
+    """Make a directory unless it is there; it gets mode and group by no name that somebody else could swap.
+
+    Raises ConfigError.
+    """
+    try:
+        with ExitStack() as opened, suppress(FileExistsError):
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            parent = os.open(directory.parent, os.O_PATH | os.O_DIRECTORY)
+            opened.callback(os.close, parent)
+            os.mkdir(directory.name, mode, dir_fd=parent)
+            made = os.open(directory.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+            opened.callback(os.close, made)
+            os.fchown(made, -1, group)
+            os.fchmod(made, mode)
+    except OSError as error:
+        raise ConfigError([f"{directory}: expected to make this directory, got: {error.strerror}"]) from error
 
 
 def _group(name: str) -> int:

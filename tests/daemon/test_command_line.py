@@ -10,7 +10,7 @@ import pytest
 
 from authd import __version__
 from authd.cli.main import COMMANDS
-from tests.daemon.running import AUTHD, ENOUGH
+from tests.daemon.running import AUTHD, ENOUGH, OK, ask, unprivileged, until
 
 USERS = '[backends.users]\ntype = "passwd-file"\npath = "/etc/authd/users"\n'
 
@@ -141,6 +141,34 @@ def test_ctrl_c_ends_it_by_sigint(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=ENOUGH)
 
     assert (process.returncode, errors) == (-signal.SIGINT, b"")
+
+
+def test_a_directory_that_cannot_be_made_is_exit_2() -> None:
+    ended = authd("serve", STATE_DIRECTORY="/proc/none/authd")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    expected = "/proc/none/authd: expected to make this directory, got: No such file or directory"
+    assert ended.stderr.splitlines()[-1] == expected
+
+
+def test_standard_streams_that_are_closed_are_taken_by_nothing_that_is_opened(tmp_path: Path) -> None:
+    """Or a client with the number of standard error would be sent the log."""
+    (tmp_path / "users").write_text("alice:{PLAIN}right\n")
+    config = tmp_path / "authd.toml"
+    config.write_text(f'[[listeners]]\npath = "{tmp_path}/mux"\n' + USERS.replace("/etc/authd", str(tmp_path)))
+    serve = [*AUTHD, "serve", "--config", str(config)]
+
+    process = subprocess.Popen(unprivileged(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *serve]))
+    try:
+        until((tmp_path / "mux").exists, "the socket")
+        assert ask(tmp_path / "mux", "alice", "right") == OK
+        streams = [str(Path(f"/proc/{process.pid}/fd/{number}").readlink()) for number in range(3)]
+    finally:
+        process.terminate()
+        status = process.wait(ENOUGH)
+
+    assert status == 0
+    assert streams == [os.devnull] * 3
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -288,3 +288,12 @@ def test_two_different_passwords_at_a_terminal_change_nothing(users: Path, termi
     assert terminal.end() == 1
     assert b"password: expected the same twice" in terminal.output
     assert not users.exists()
+
+
+def test_the_end_of_the_input_at_a_terminal_is_no_password(users: Path, terminal: Terminal) -> None:
+    terminal.answer(b"Password of alice: ", b"\4")
+
+    assert terminal.end() == 1
+    assert b"expected a password, got the end of the input" in terminal.output
+    assert b"Traceback" not in terminal.output
+    assert not users.exists()
