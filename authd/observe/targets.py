@@ -57,12 +57,13 @@ class StderrTarget:
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
         while self._waiting:
-            if not any(event & select.POLLOUT for _, event in poll.poll(0)):
+            if not poll.poll(0):
                 self._retry()
                 return
             try:
                 self._write_some()
-            except OSError:  # nobody reads any more
+            except OSError:  # nobody reads any more, or the disk is full
+                self._left_out += 1 + len(self._waiting)
                 self._waiting.clear()
                 self._size = 0
 

@@ -96,6 +96,35 @@ def test_a_reader_that_has_gone_is_nobody_s_trouble(pipe: tuple[int, int]) -> No
     StderrTarget(pipe[1]).write("to nobody")
 
 
+def test_a_reader_that_goes_with_the_pipe_full_is_not_waited_for(pipe: tuple[int, int]) -> None:
+    async def live() -> None:
+        target = StderrTarget(pipe[1])
+        target.attach(asyncio.get_running_loop())
+        for _ in range(1000):
+            target.write("x" * 1000)
+        target.flush()
+        assert target._waiting
+        os.close(pipe[0])
+        target.flush()
+        assert not target._waiting
+
+    asyncio.run(live())
+
+
+def test_what_a_full_disk_did_not_take_is_counted(pipe: tuple[int, int]) -> None:
+    descriptor = os.open("/dev/full", os.O_WRONLY)
+    try:
+        target = StderrTarget(descriptor)
+        target.write("lost")
+        os.dup2(pipe[1], descriptor)
+        target.write("again")
+    finally:
+        os.close(descriptor)
+
+    note = f"authd[{PID}]: 1 lines left out: nobody read them in time\n"
+    assert os.read(pipe[0], 1000) == f"{note}authd[{PID}]: again\n".encode()
+
+
 def test_what_logging_is_told_is_one_line_whatever_it_holds(pipe: tuple[int, int]) -> None:
     logger = logging.getLogger("a test of targets")
     handler = TargetHandler(StderrTarget(pipe[1]))
