@@ -55,9 +55,10 @@ class Admission(Generic[T]):
     def keep(self, connection: T, uid: int | None = None) -> None:
         """From now on it may not."""
         uid = self._uid_of[connection] if uid is None else uid
-        waiting = self._expendable.get(uid)
-        if waiting is not None and waiting.pop(connection, self) is None and not waiting:
-            del self._expendable[uid]
+        if (waiting := self._expendable.get(uid)) is not None:
+            waiting.pop(connection, None)
+            if not waiting:
+                del self._expendable[uid]
 
     def first_to_go(self) -> T | None:
         """The connection to be closed for a newcomer; None where each is being worked for."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from authd.server.admission import Admission
 from authd.server.counters import ConnectionCounters
 from authd.server.deadlines import Deadlines
-from authd.server.desk import TURNED_AWAY, Desk, Pending, Refused
+from authd.server.desk import Desk, Pending, Refused, temporary_failure
 from authd.unix.sockets import peer_credentials
 
 MAX_READ = 16 * 1024  # bytes taken from a socket at once: more than any request has
@@ -53,6 +53,12 @@ def send(sock: socket.socket, answer: bytes) -> None:
             sock.send(answer, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
 
+def turn_away(sock: socket.socket, answer: bytes) -> None:
+    """Answer and close at once: there is no slot to wait in."""
+    send(sock, answer)
+    sock.close()
+
+
 class Connections:
     """All connections that hold a slot, with the deadlines they live under."""
 
@@ -75,7 +81,9 @@ class Connections:
     def wait_for_request(self, sock: socket.socket, listener: str, arrived: float, data: bytes) -> None:
         """Keep a client whose request has not come, or not all of it."""
         connection = self._admit(sock, listener, arrived)
-        if connection is not None:
+        if connection is None:
+            turn_away(sock, temporary_failure(data))
+        else:
             self._admission.expend(connection)
             self._read.add(connection, arrived)
             connection.read_more(data)
@@ -85,14 +93,16 @@ class Connections:
         connection = self._admit(sock, listener, arrived)
         if connection is None:
             pending.steps.close()
-            self.desk.abandon(pending, "every slot of max_connections is busy")
+            turn_away(sock, self.desk.abandon(pending, "every slot of max_connections is busy"))
         else:
             connection.decide(pending)
 
     def refuse(self, sock: socket.socket, listener: str, arrived: float, refused: Refused) -> None:
         """Answer a client who may still be sending, and read on for a while: who finds us gone loses the answer."""
         connection = self._admit(sock, listener, arrived)
-        if connection is not None:
+        if connection is None:
+            turn_away(sock, refused.answer)
+        else:
             connection.reply(refused.answer, more_may_come=True)
 
     def make_room(self) -> bool:
@@ -155,8 +165,6 @@ class Connections:
     def _admit(self, sock: socket.socket, listener: str, arrived: float) -> "Connection | None":
         if not self._may_wait or (self._admission.full and not self.make_room()):
             self.counters.turned_away += 1
-            send(sock, TURNED_AWAY)
-            sock.close()
             return None
         connection = Connection(self, sock, listener, arrived)
         try:
@@ -198,7 +206,7 @@ class Connection:
         """The request is not whole in time. Who has sent something is told a temporary failure."""
         self._all.counters.too_slow += 1
         if self._data:
-            send(self._socket, TURNED_AWAY)
+            send(self._socket, temporary_failure(self._data))
         self.close()
 
     def give_up(self, reason: str = "no decision within request_deadline") -> None:

@@ -15,8 +15,6 @@ from authd_backends.contract import Outcome
 
 log = logging.getLogger(__name__)
 
-TURNED_AWAY = SASLAUTHD.encode(Answer.TEMPORARY_FAILURE)  # while the protocol is not known: version 2, nearly always
-
 # cyrus-sasl saslauthd/auth_shadow.c where it has a text for it
 _TEXTS = {
     Outcome.ACCEPTED: "",
@@ -46,6 +44,12 @@ class Refused:
     """The answer to what is no request, behind which the client may still be sending."""
 
     answer: bytes
+
+
+def temporary_failure(begun: bytes | bytearray) -> bytes:
+    """Give the answer to a request that has only begun: in version 2, nearly always, where not a byte has come."""
+    codec = codec_for(begun[0]) if begun else SASLAUTHD
+    return codec.encode(Answer.TEMPORARY_FAILURE)
 
 
 class Desk:

@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 import socket
+from contextlib import suppress
 
 from authd.server.connection import MAX_READ, Connections, send
 from authd.server.desk import Refused
@@ -62,14 +63,16 @@ class Listener:
         self._loop.add_reader(self._socket.fileno(), self._readable)
 
     def stop(self) -> None:
-        """Accept whoever already waits, then close; once stopped it stays so."""
+        """Take in nobody more, accept whoever already waits, then close; once stopped it stays so."""
         if self._socket.fileno() < 0:
             return
         self._loop.remove_reader(self._socket.fileno())
-        if self._paused is not None:
-            self._paused.cancel()
+        with suppress(OSError):  # or a flood of newcomers would keep us accepting for ever
+            self._socket.shutdown(socket.SHUT_RD)
         while self._accept():
             pass
+        if self._paused is not None:
+            self._paused.cancel()
         self._socket.close()
 
     def _readable(self) -> None:
@@ -126,11 +129,12 @@ class Listener:
         """Accept failed. Where it was for want of descriptors, free one, and serve with that."""
         if error.errno in (errno.ECONNABORTED, errno.EINTR, errno.EPROTO):
             return True
-        if error.errno not in (*_OUT_OF_DESCRIPTORS, *_OUT_OF_MEMORY):
-            raise error
-        self._connections.counters.out_of_descriptors += 1
-        if error.errno in _OUT_OF_DESCRIPTORS and (self._serve_in_freed_place() or self._serve_with_reserve()):
-            return True
+        if error.errno in _OUT_OF_DESCRIPTORS:
+            self._connections.counters.out_of_descriptors += 1
+            if self._serve_in_freed_place() or self._serve_with_reserve():
+                return True
+        elif error.errno not in _OUT_OF_MEMORY:
+            log.error("%s: expected to accept a client, got: %s", self._path, error.strerror)
         self._pause()
         return False
 

@@ -413,6 +413,65 @@ def test_whoever_waits_in_the_backlog_when_it_stops_is_answered(tmp_path: Path) 
     asyncio.run(live())
 
 
+def test_whoever_comes_when_it_has_begun_to_stop_is_refused_at_once(tmp_path: Path) -> None:
+    """A flood of newcomers would keep it accepting for ever."""
+    refused = []
+
+    def comes_meanwhile(request: Request) -> Verdict:
+        with socket.socket(socket.AF_UNIX) as newcomer, pytest.raises(ConnectionRefusedError) as error:
+            newcomer.connect(str(tmp_path / "mux"))
+        refused.append(error)
+        return at_once(request)
+
+    async def live() -> None:
+        async with serving(tmp_path, comes_meanwhile) as server:
+            client = socket.socket(socket.AF_UNIX)
+            client.connect(str(server.path))
+            client.sendall(GOOD)
+            client.setblocking(False)
+            server.listener.stop()
+            assert await everything(client) == OK
+
+    asyncio.run(live())
+    assert len(refused) == 1
+
+
+def test_an_accept_that_fails_for_any_other_reason_is_told_and_does_not_spin(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where a security module forbids it: the socket stays readable all the time."""
+
+    async def live() -> None:
+        async with serving(tmp_path) as server:
+            not_listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            listener = Listener(not_listening, "odd", server.connections, Reserve())
+            listener.start()
+            await server.until(lambda: "odd: expected to accept a client, got: Invalid argument" in caplog.text)
+            assert await server.ask(GOOD) == OK
+            assert listener._paused is not None
+            listener.stop()
+
+    asyncio.run(live())
+    assert caplog.text.count("expected to accept") < 10
+
+
+def test_a_client_of_version_1_is_never_told_what_it_takes_for_a_refusal(tmp_path: Path) -> None:
+    """It takes whatever is not OK for a wrong password, and the end without a byte for a failure."""
+    whole, half = b"alice\0right\0", b"alice\0ri"
+
+    async def live() -> None:
+        async with serving(tmp_path, never, max_connections=1, read_deadline=0.2) as server:
+            assert await server.ask(half) == b""
+            busy = await server.connect(GOOD)
+            await server.until(lambda: len(server.connections) == 1)
+            assert await server.ask(whole) == b""
+            assert await server.ask(half) == b""
+            assert await server.ask(GOOD) == TEMPORARY
+            busy.close()
+
+    asyncio.run(live())
+
+
 def test_no_password_stays_in_the_wire_buffer(tmp_path: Path) -> None:
     async def live() -> None:
         async with serving(tmp_path) as server:
