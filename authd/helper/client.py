@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,10 +28,6 @@ class _Line:
     buffer: bytearray = field(default_factory=bytearray)
 
 
-class _Retired(Exception):  # noqa: N818  # not an error
-    """The worker had done its share and went before it took up the check."""
-
-
 class HelperClient:
     """The workers of one helper backend, as many as are needed at once and down to `min_idle` while nothing happens.
 
@@ -50,17 +47,10 @@ class HelperClient:
         self._timer: asyncio.TimerHandle | None = None
 
     async def check(self, request: Request) -> Verdict:
-        """Have a worker check the request. The helper's absence and a worker's death are outages."""
-        question = encode(Check(request))
+        """Have a worker check the request, once. The helper's absence and a worker's death are outages."""
         try:
-            while self._idle:
-                try:
-                    return await self._ask(self._idle.pop(), question)
-                except _Retired:
-                    continue
-            return await self._ask(await self._connect(), question)
-        except _Retired:
-            return Verdict(Outcome.UNAVAILABLE, "the helper closed the connection")
+            question = encode(Check(request))
+            return await self._ask(self._idle_line() or await self._connect(), question)
         except (OSError, FrameError) as error:
             return Verdict(Outcome.UNAVAILABLE, f"helper {self._path}: {_told(error)}")
 
@@ -70,6 +60,15 @@ class HelperClient:
             self._timer.cancel()
         while self._idle:
             self._idle.pop().socket.close()
+
+    def _idle_line(self) -> _Line | None:
+        """Give the line that was used last; one that is not silent has lost its worker, or says what nobody asked."""
+        while self._idle:
+            line = self._idle.pop()
+            if _is_silent(line.socket):
+                return line
+            line.socket.close()
+        return None
 
     async def _connect(self) -> _Line:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -89,7 +88,10 @@ class HelperClient:
             raise
         match frame:
             case Answer():
-                self._keep(line)
+                if frame.is_last:
+                    line.socket.close()
+                else:
+                    self._keep(line)
                 return frame.verdict
             case Death():
                 line.socket.close()
@@ -101,15 +103,12 @@ class HelperClient:
 
     async def _exchange(self, line: _Line, question: bytes) -> Frame:
         loop = asyncio.get_running_loop()
+        with suppress(BrokenPipeError, ConnectionResetError):  # what it died of is still to be read
+            await loop.sock_sendall(line.socket, question)
         while (frame := split(line.buffer)) is None:
-            try:
-                await loop.sock_sendall(line.socket, question)
-                question = b""
-                data = await loop.sock_recv(line.socket, MAX_FRAME)
-            except (BrokenPipeError, ConnectionResetError):
-                data = b""
+            data = await loop.sock_recv(line.socket, MAX_FRAME)
             if not data:
-                raise FrameError("expected the rest of an answer") if line.buffer else _Retired
+                raise FrameError("expected an answer, got the end of the connection")
             line.buffer += data
         if line.buffer:
             raise FrameError("expected one answer to one check")
@@ -127,6 +126,16 @@ class HelperClient:
             self._idle.popleft().socket.close()
         if len(self._idle) > self._min_idle:
             self._timer = asyncio.get_running_loop().call_later(IDLE, self._let_idle_go)
+
+
+def _is_silent(connection: socket.socket) -> bool:
+    try:
+        connection.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _told(error: Exception) -> str:

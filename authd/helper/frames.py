@@ -3,7 +3,7 @@
     frame := length (16-bit, big-endian, of all that follows) kind (8-bit) payload
     field := length (16-bit, big-endian) bytes
 
-The front says Hello once and then Check after Check, each answered by one Verdict before the next; a worker that dies
+The front says Hello once and then Check after Check, each answered by one Answer before the next; a worker that dies
 is told by Death, the connection's last frame. Everything else is a FrameError, which ends the connection.
 """
 
@@ -43,7 +43,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """The verdict, and whether it is the connection's last, since the worker has done its share."""
+
     verdict: Verdict
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def encode(frame: Frame) -> bytes:
         case Check():
             kind, payload = 2, _request_fields(frame.request)
         case Answer():
-            kind, payload = 3, _verdict_fields(frame.verdict)
+            kind, payload = 3, _fields(bytes([frame.is_last]), *_verdict_fields(frame.verdict))
         case Death():
             kind, payload = 4, _fields(_cut(frame.cause))
     body = bytes([kind]) + payload
@@ -98,7 +101,8 @@ def _decode(kind: int, payload: bytes) -> Frame:
             case 2:
                 return Check(_request(*_split_fields(payload, 7)))
             case 3:
-                return Answer(_verdict(*_split_fields(payload, 4)))
+                is_last, *verdict = _split_fields(payload, 5)
+                return Answer(_verdict(*verdict), (b"\0", b"\1").index(is_last) == 1)
             case 4:
                 (cause,) = _split_fields(payload, 1)
                 return Death(_text(cause))
@@ -128,10 +132,10 @@ def _request(
     return Request(_text(user), Secret(password), _text(realm), _text(service), _text(login), client)
 
 
-def _verdict_fields(verdict: Verdict) -> bytes:
+def _verdict_fields(verdict: Verdict) -> tuple[bytes, bytes, bytes, bytes]:
     milliseconds = round(max(0.0, min(verdict.delay, MAX_DELAY)) * 1000)
     number = bytes([_OUTCOMES.index(verdict.outcome)])
-    return _fields(number, _cut(verdict.reason), _cut(verdict.user), _DELAY.pack(milliseconds))
+    return number, _cut(verdict.reason), _cut(verdict.user), _DELAY.pack(milliseconds)
 
 
 def _verdict(number: bytes, reason: bytes, user: bytes, delay: bytes) -> Verdict:

@@ -7,13 +7,14 @@ the worker's connection, through which it tells the front of what the worker die
 import gc
 import logging
 import os
-import selectors
+import select
 import signal
 import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 SCAN = 1.0  # seconds between two looks for processes that a check left behind
+GRACE = 0.2  # seconds for a worker to see that the front has gone; a check that holds it up is nobody's any more
+SELDOM = 60.0  # seconds between two lines about the same kind of refusal
+ORDERLY = 83  # what a worker ends with by itself: 0 is what a module's exit(0) would make of a check
 
 
 @dataclass(slots=True)
@@ -60,9 +64,10 @@ class Helper:
         self._orphan_deadline = orphan_deadline
         self._lifeline = lifeline
         self._workers: dict[int, socket.socket] = {}
-        self._orphans: dict[int, float] = {}  # pid, first seen
-        self._refusing = False  # for want of workers; told once
+        self._due: dict[int, float] = {}  # when to kill which process: what was left behind, by a check or by the front
+        self._told: dict[str, float] = {}  # when which refusal was told last
         self._stopping = False
+        self._poll = select.epoll()
 
     def run(self) -> int:
         """Serve until SIGTERM, SIGINT or the end of the lifeline; give the exit status."""
@@ -73,16 +78,19 @@ class Helper:
         for number in HANDLED:
             signal.signal(number, self._on_signal)
         gc.freeze()  # what is here stays shared with the workers
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._listener, selectors.EVENT_READ, self._accept)
-            selector.register(wake, selectors.EVENT_READ, lambda: _discard(wake))
-            if self._lifeline is not None:
-                selector.register(self._lifeline, selectors.EVENT_READ, self._stop)
-            while not self._stopping:
-                for key, _ in selector.select(SCAN if self._workers or self._orphans else None):
-                    key.data()
-                self._bury()
-                self._kill_orphans()
+        events: dict[int, Callable[[], None]] = {
+            self._listener.fileno(): self._accept,
+            wake.fileno(): lambda: _discard(wake),
+        }
+        if self._lifeline is not None:
+            events[self._lifeline] = self._stop
+        for descriptor in events:
+            self._poll.register(descriptor, select.EPOLLIN)
+        while not self._stopping:
+            for descriptor, _ in self._poll.poll(self._patience()):
+                events.get(descriptor, partial(self._front_has_gone, descriptor))()
+            self._bury()
+            self._kill_due()
         self._end_all()
         return 0
 
@@ -95,6 +103,11 @@ class Helper:
     def _stop(self) -> None:
         self._stopping = True
 
+    def _patience(self) -> float | None:
+        if self._due:
+            return max(0.0, min(SCAN, min(self._due.values()) - time.monotonic()))
+        return SCAN if self._workers else None
+
     def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
@@ -104,17 +117,20 @@ class Helper:
         caller = peer_credentials(connection)
         if caller.uid != self._caller_uid:
             expected = self._caller_uid
-            log.warning("refused uid %d (pid %d): expected uid %d", caller.uid, caller.pid, expected)
+            self._refuse(connection, "refused uid %d (pid %d): expected uid %d", caller.uid, caller.pid, expected)
         elif len(self._workers) >= self._max_workers:
-            if not self._refusing:
-                log.warning("refusing connections: all %d workers are busy", self._max_workers)
-            self._refusing = True
+            self._refuse(connection, "refused a connection: all %d workers are busy", self._max_workers)
         else:
-            self._refusing = False
             self._fork(connection)
-            return
-        self.counters.refused += 1
+
+    def _refuse(self, connection: socket.socket, reason: str, *values: int) -> None:
+        """Close it, and tell so of the first of many."""
         connection.close()
+        self.counters.refused += 1
+        now = time.monotonic()
+        if now - self._told.get(reason, -SELDOM) >= SELDOM:
+            self._told[reason] = now
+            log.warning(reason, *values)
 
     def _fork(self, connection: socket.socket) -> None:
         try:
@@ -128,7 +144,15 @@ class Helper:
         with suppress(OSError):  # it has done so itself, or has ended already
             os.setpgid(pid, pid)
         self._workers[pid] = connection
+        self._poll.register(connection, 0)  # no event but that the other end is closed
         self.counters.workers_started += 1
+
+    def _front_has_gone(self, descriptor: int) -> None:
+        """Give the worker of this connection a moment to end."""
+        self._poll.unregister(descriptor)
+        for pid, connection in self._workers.items():
+            if connection.fileno() == descriptor:
+                self._due[pid] = time.monotonic() + GRACE
 
     def _be_worker(self, connection: socket.socket) -> None:
         """Serve in this child of the fork, and never come back from it."""
@@ -139,7 +163,7 @@ class Helper:
             reset_signals(HANDLED)
             connection.setblocking(True)
             self._work(connection)
-            status = 0
+            status = ORDERLY
         except BaseException:
             log.exception("a worker failed")
         finally:
@@ -153,12 +177,14 @@ class Helper:
                     if ended.si_pid in self._workers:  # not collected yet, so the number is still its own
                         os.killpg(ended.si_pid, signal.SIGKILL)
                 _, status = os.waitpid(ended.si_pid, 0)
-                self._orphans.pop(ended.si_pid, None)
+                self._due.pop(ended.si_pid, None)
                 if (connection := self._workers.pop(ended.si_pid, None)) is not None:
                     self._tell(connection, ended.si_pid, os.waitstatus_to_exitcode(status))
 
     def _tell(self, connection: socket.socket, pid: int, code: int) -> None:
-        if code != 0:
+        with suppress(FileNotFoundError):  # the front has gone before
+            self._poll.unregister(connection)
+        if code != ORDERLY:
             self.counters.workers_died += 1
             cause = cause_of_death(code)
             log.error("worker %d %s", pid, cause)
@@ -167,14 +193,23 @@ class Helper:
                 connection.send(encode(Death(cause)), socket.MSG_NOSIGNAL)
         connection.close()
 
-    def _kill_orphans(self) -> None:
+    def _kill_due(self) -> None:
         """End what checks left behind: this process is a subreaper, so it is our child when its parent has ended."""
         now = time.monotonic()
         for pid in _children() - self._workers.keys():
-            if now - self._orphans.setdefault(pid, now) >= self._orphan_deadline:
+            self._due.setdefault(pid, now + self._orphan_deadline)
+        for pid, due in self._due.items():
+            if now >= due:
+                self._due[pid] = now + SCAN  # if it should still be there
+                self._kill(pid)
+
+    def _kill(self, pid: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            if pid in self._workers:
+                os.killpg(pid, signal.SIGKILL)
+            else:
                 self.counters.orphans_killed += 1
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
 
     def _end_all(self) -> None:
         for pid, connection in self._workers.items():

@@ -1,16 +1,19 @@
 """A worker: one process for one connection, which checks one password at a time under a timer of the kernel.
 
 Whatever runs in a check (a PAM module that hangs, loops, blocks signals) cannot outlive `check_deadline`: the kernel
-kills the process, and the parent tells the front.
+kills the process, and the parent tells the front. What a check may do to its process without ending it (grow, leave
+children or descriptors behind, change the user) ends with the process: the answer says that it is the last one.
 """
 
 import logging
 import os
 import resource
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from errno import EBADF
 from pathlib import Path
 
 from authd.helper.frames import MAX_FRAME, Answer, Check, Frame, FrameError, Hello, encode, split
@@ -19,7 +22,7 @@ from authd_backends.contract import Backend, Outcome, Request, Verdict
 
 log = logging.getLogger(__name__)
 
-FRAME_DEADLINE = 5.0  # seconds for the rest of a frame whose first byte has come
+MAX_DESCRIPTOR = 256  # a number that only a leak comes to; at 1024 modules that use select(2) would break
 PAGE = resource.getpagesize()
 
 
@@ -28,6 +31,7 @@ class WorkerLimits:
     check_deadline: float  # seconds
     max_checks: int
     max_memory: int  # bytes, resident
+    frame_deadline: float = 5.0  # seconds for the first check to come, the rest of any frame, an answer to be taken
 
 
 class _Ended(Exception):  # noqa: N818  # not an error
@@ -46,52 +50,71 @@ class Worker:
         self._configuration = configuration
         self._limits = limits
         self._buffer = bytearray()
+        self._checks = 0
         self._timer = KillTimer()
+        self._pid = os.getpid()
+        self._ids = _ids()
+        self._inode = os.fstat(connection.fileno()).st_ino
 
     def run(self) -> None:
-        """Serve the connection. Returns when it has ended or this process has done its share."""
-        with suppress(_Ended, FrameError, OSError):
-            backend = self._greet()
-            if backend is not None:
-                checks = 0
-                while self._answer_next(backend) and not self._is_worn(checks := checks + 1):
-                    pass
+        """Serve the connection. Returns when it has ended or this process has done its share.
 
-    def _greet(self) -> Backend | None:
-        hello = self._receive()
-        if not isinstance(hello, Hello):
-            raise FrameError("expected Hello")
-        backend = self._backends.get(hello.backend)
-        if backend is not None and hello.configuration == self._configuration:
-            return backend
-        reason = (
-            f"the helper has no backend {hello.backend}"
-            if backend is None
-            else "front and helper have read different configurations: restart both"
-        )
+        Raises OSError where a check has taken the connection away.
+        """
+        with suppress(_Ended, FrameError, ConnectionError, TimeoutError):
+            end = time.monotonic() + self._limits.frame_deadline
+            hello, check = self._receive(end), self._receive(end)  # nobody connects without a question
+            if not isinstance(hello, Hello):
+                raise FrameError("expected Hello")
+            backend = self._backends.get(hello.backend)
+            if backend is None:
+                self._refuse(f"the helper has no backend {hello.backend}")
+            elif hello.configuration != self._configuration:
+                self._refuse("front and helper have read different configurations: restart both")
+            else:
+                while self._answer(check, backend):
+                    check = self._receive()
+
+    def _refuse(self, reason: str) -> None:
         log.error("%s", reason)
-        self._receive()  # the first check, which is answered with this
-        self._send(Answer(Verdict(Outcome.UNAVAILABLE, reason)))
-        return None
+        self._send(Answer(Verdict(Outcome.UNAVAILABLE, reason), is_last=True))
 
-    def _answer_next(self, backend: Backend) -> bool:
-        check = self._receive()
+    def _answer(self, check: Frame, backend: Backend) -> bool:
+        """Answer one check and tell whether this process is fit for another."""
         if not isinstance(check, Check):
             raise FrameError("expected Check")
         self._timer.arm(self._limits.check_deadline)
         verdict = _checked(backend, check.request)
-        has_children = _has_children()
+        if os.getpid() != self._pid:
+            os._exit(1)  # a module has forked and returned twice: what its child says is nobody's answer
+        self._check_connection()
+        is_last = self._is_worn()
         self._timer.disarm()
-        self._send(Answer(verdict))
-        return not has_children  # a check that leaves some behind ends with its process, and they with it
+        self._send(Answer(verdict, is_last))
+        return not is_last
 
-    def _is_worn(self, checks: int) -> bool:
-        """Modules leak: after so many checks, or with so much memory, a fresh process is better."""
-        return checks >= self._limits.max_checks or _resident() > self._limits.max_memory
+    def _check_connection(self) -> None:
+        """Raises OSError where a check has closed the connection, even if its number is already another's."""
+        if os.fstat(self._connection.fileno()).st_ino != self._inode:
+            raise OSError(EBADF, "expected the connection, got what a check has opened in its place")
 
-    def _receive(self) -> Frame:
+    def _is_worn(self) -> bool:
+        """Whether a fresh process is better: modules leak, and may change who this one is."""
+        self._checks += 1
+        return (
+            self._checks >= self._limits.max_checks
+            or _ids() != self._ids
+            or _has_children()
+            or _leaks_descriptors(self._connection)
+            or _resident() > self._limits.max_memory
+        )
+
+    def _receive(self, end: float | None = None) -> Frame:
+        """Wait for a frame to begin, at most to `end` on the monotonic clock; one that has begun is bounded anyhow."""
         while (frame := split(self._buffer)) is None:
-            self._connection.settimeout(FRAME_DEADLINE if self._buffer else None)
+            if end is None and self._buffer:
+                end = time.monotonic() + self._limits.frame_deadline
+            self._connection.settimeout(None if end is None else _left(end))
             data = self._connection.recv(MAX_FRAME)
             if not data:
                 raise _Ended
@@ -99,8 +122,16 @@ class Worker:
         return frame
 
     def _send(self, frame: Frame) -> None:
-        self._connection.settimeout(FRAME_DEADLINE)
+        self._connection.settimeout(self._limits.frame_deadline)
         self._connection.sendall(encode(frame))
+
+
+def _left(end: float) -> float:
+    """Seconds, more than 0. Raises TimeoutError."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
 
 
 def _checked(backend: Backend, request: Request) -> Verdict:
@@ -112,6 +143,10 @@ def _checked(backend: Backend, request: Request) -> Verdict:
         return Verdict(Outcome.UNAVAILABLE, f"defect: {type(error).__name__}")
 
 
+def _ids() -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    return os.getresuid(), os.getresgid()
+
+
 def _has_children() -> bool:
     """Whether a check has left children that live; those that have ended are collected."""
     with suppress(ChildProcessError):
@@ -120,6 +155,16 @@ def _has_children() -> bool:
             if pid == 0:
                 return True
     return False
+
+
+def _leaks_descriptors(connection: socket.socket) -> bool:
+    """Whether the lowest free number is one that only a leak comes to."""
+    try:
+        free = os.dup(connection.fileno())
+    except OSError:
+        return True
+    os.close(free)
+    return free > MAX_DESCRIPTOR
 
 
 def _resident() -> int:

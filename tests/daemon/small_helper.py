@@ -1,6 +1,6 @@
 """A helper with backends that do what modules of PAM have been seen to do.
 
-small_helper.py SOCKET CALLER_UID CHECK_DEADLINE MAX_CHECKS MAX_MEMORY MAX_WORKERS
+small_helper.py SOCKET CALLER_UID CHECK_DEADLINE FRAME_DEADLINE MAX_CHECKS MAX_MEMORY MAX_WORKERS
 """
 
 import ctypes
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -90,6 +91,32 @@ class Deeds:
         """Leave a child whose parent has ended."""
         subprocess.run(["setsid", "sh", "-c", f"sleep 600 & echo $! > {self._directory}/child"], check=True)
 
+    def do_close(self, _: str) -> None:
+        os.closerange(0, 101)
+
+    def do_replace(self, _: str) -> None:
+        """Close the connection and put something else in its place, which never ends."""
+        endless = os.open("/dev/zero", os.O_RDWR)
+        for descriptor in range(3, 101):
+            os.dup2(endless, descriptor)
+
+    def do_garbage(self, text: str) -> None:
+        for entry in list(Path("/proc/self/fd").iterdir()):
+            with suppress(OSError):
+                os.write(int(entry.name), text.encode())
+
+    def do_return_twice(self, _: str) -> None:
+        """Fork as one does who forgets to end the child, which comes back first."""
+        if os.fork() != 0:
+            time.sleep(0.2)
+
+    def do_open(self, count: str) -> None:
+        for _ in range(int(count)):
+            os.open("/dev/null", os.O_RDONLY)
+
+    def do_become(self, uid: str) -> None:
+        os.setresuid(int(uid), int(uid), int(uid))
+
     def do_report(self, _: str) -> None:
         report = {
             "environment": dict(os.environ),
@@ -104,12 +131,14 @@ def _wait_for(file: Path) -> None:
         time.sleep(0.01)
 
 
-def main(path: str, uid: str, check_deadline: str, max_checks: str, max_memory: str, max_workers: str) -> int:
+def main(
+    path: str, uid: str, check_deadline: str, frame_deadline: str, max_checks: str, max_memory: str, max_workers: str
+) -> int:
     logging.basicConfig(format="%(message)s", level="INFO")
     bound = bind(Path(path), mode=0o666, owner=None, group=None, backlog=1024)
     process.become_subreaper()
     backends = {"deeds": Deeds(Path(path).parent)}
-    limits = WorkerLimits(float(check_deadline), int(max_checks), int(max_memory))
+    limits = WorkerLimits(float(check_deadline), int(max_checks), int(max_memory), float(frame_deadline))
 
     def work(connection: socket.socket) -> None:
         process.die_with_parent()

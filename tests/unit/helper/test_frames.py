@@ -27,7 +27,7 @@ verdicts = st.builds(
 frames = st.one_of(
     st.builds(Hello, texts, st.binary(max_size=64)),
     st.builds(Check, requests),
-    st.builds(Answer, verdicts),
+    st.builds(Answer, verdicts, st.booleans()),
     st.builds(Death, texts),
 )
 
