@@ -20,6 +20,11 @@ def placement(settings: BackendSettings) -> Placement:
     return found
 
 
+def decides_by_client(settings: BackendSettings) -> bool:
+    """Whether the client is part of what this backend is asked, so that one client's answer is not another's."""
+    return bool(getattr(backend_type(settings.type), "uses_client", False))
+
+
 def started(settings: BackendSettings) -> Any:
     """Make a backend and start it. One whose store is out is kept: it may come back.
 

@@ -1,25 +1,63 @@
 """The way of a request, from its arrival to its decision."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from authd.config.settings import ThrottleAnswer
+from authd.decide.cache import Accepted, Cache, Lookup, Refused
+from authd.decide.chain import Member
 from authd.decide.decision import Arrival, Decision, NotAsked, answer_to
+from authd.decide.digest import Digester, Identity, identity
+from authd.decide.failure_delay import FailureDelay
+from authd.decide.queue import Overload, Urgency
 from authd.decide.route import Route, first_match
-from authd_backends.contract import Outcome, Request, Secret
+from authd.decide.single_flight import SingleFlight
+from authd.decide.throttle import Throttle, UserBlock, name_of
+from authd_backends.contract import Outcome, Request, Secret, Verdict
 
 NOBODY = Request("", Secret(b""))
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request on its route, and what is known of it before anybody is asked."""
+
+    arrival: Arrival
+    request: Request  # with the login that the route made
+    route: Route
+    name: str  # what all spellings of the login count as
+    identity: Identity
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What the steps keep and do; each is made by who assembles the daemon."""
+
+    cache: Cache
+    throttle: Throttle
+    flights: SingleFlight[tuple[Verdict, Member]]
+    delay: FailureDelay
+    digester: Digester
+    throttle_answer: ThrottleAnswer
+
+
 class Authenticator:
-    """Takes each request along the steps: route, chain, decision.
+    """Takes each request along the steps: route, address throttle, cache, user throttle, backends, remember, delay.
 
     `decide` is a coroutine whose first step ends it where nothing has to be waited for. Each decision is given to all
     `listeners` once, whatever ended it.
     """
 
     def __init__(
-        self, routes: Sequence[Route], listeners: Sequence[Callable[[Decision], None]], clock: Callable[[], float]
+        self,
+        routes: Sequence[Route],
+        steps: Steps,
+        listeners: Sequence[Callable[[Decision], None]],
+        clock: Callable[[], float],
     ) -> None:
         self._routes = routes
+        self._steps = steps
         self._listeners = listeners
         self._clock = clock
 
@@ -32,16 +70,16 @@ class Authenticator:
         if request is None:
             reason = "the route made an empty login"
             return self._end(arrival, arrival.request, NotAsked.NO_ROUTE, reason, route=route.name)
-        verdict, member = await route.chain.ask(request)
-        return self._end(
-            arrival,
-            request,
-            verdict.outcome,
-            verdict.reason,
-            backend=member.name,
-            mechanism=member.type,
-            route=route.name,
-        )
+        who = identity(route.fingerprint, request, with_client=route.uses_client)
+        digest = self._steps.digester.digest(who, request)
+        asked = Asked(arrival, request, route, name_of(request.login), who, digest)
+        if self._steps.throttle.blocks_address(asked.name, request.client):
+            return self._end_throttled(asked, "address")
+        generation = route.generation()
+        known = self._steps.cache.recall(who, digest, generation) if route.caches else None
+        if known is not None:
+            return self._end_known(asked, known)
+        return await self._ask(asked, generation)
 
     def abandon(self, arrival: Arrival, reason: str) -> Decision:
         """End a request that gets no verdict in time: a temporary failure."""
@@ -51,6 +89,86 @@ class Authenticator:
         """End what was no request."""
         return self._end(Arrival(NOBODY, listener, protocol, arrived), NOBODY, NotAsked.PROTOCOL_ERROR, reason)
 
+    async def _ask(self, asked: Asked, generation: object) -> Decision:
+        steps, request = self._steps, asked.request
+        is_owner = steps.cache.was_last_accepted(asked.identity, asked.digest)
+        match steps.throttle.block_of(asked.name, request.client):
+            case UserBlock.EVERYBODY:
+                return self._end_throttled(asked, "user")
+            case UserBlock.GUESSERS if not is_owner:
+                return self._end_throttled(asked, "user")
+            case _:
+                pass
+        urgency = Urgency.OWNER if is_owner else self._urgency(asked)
+        verdict, member = await steps.flights.share(
+            (asked.digest, asked.identity), lambda: asked.route.chain.ask(request, urgency)
+        )
+        return self._end_asked(asked, verdict, member, generation)
+
+    def _urgency(self, asked: Asked) -> Urgency:
+        is_known = self._steps.throttle.is_known(asked.name, asked.request.client)
+        return Urgency.KNOWN if is_known else Urgency.ANYBODY
+
+    def _end_known(self, asked: Asked, known: Accepted | Refused) -> Decision:
+        """End with what the cache has: no backend is asked."""
+        throttle, client = self._steps.throttle, asked.request.client
+        if isinstance(known, Accepted):
+            throttle.note_acceptance(asked.name, client)
+            outcome, lookup = Outcome.ACCEPTED, Lookup.HIT
+        else:
+            throttle.note_refusal(asked.name, client, asked.digest)
+            outcome, lookup = known.outcome, Lookup.NEGATIVE_HIT
+        return self._end(
+            asked.arrival,
+            asked.request,
+            outcome,
+            "",
+            member=known.member,
+            route=asked.route.name,
+            cache=lookup.value,
+            is_repeated=lookup is Lookup.NEGATIVE_HIT,
+        )
+
+    def _end_asked(self, asked: Asked, verdict: Verdict, member: Member, generation: object) -> Decision:
+        """Remember the verdict and end with it, or with what was known before the backends became unreachable."""
+        steps, client = self._steps, asked.request.client
+        if verdict.outcome is Outcome.UNAVAILABLE and not isinstance(verdict, Overload):
+            stale = steps.cache.recall_stale(asked.identity, asked.digest) if asked.route.caches else None
+            if stale is not None:
+                return self._end_stale(asked, verdict.reason, stale)
+        steps.cache.remember(asked.identity, asked.digest, verdict.outcome, generation, member)
+        is_repeated = False
+        match verdict.outcome:
+            case Outcome.ACCEPTED:
+                steps.throttle.note_acceptance(asked.name, client)
+            case Outcome.WRONG_PASSWORD | Outcome.UNKNOWN_USER:
+                is_repeated = not steps.throttle.note_refusal(asked.name, client, asked.digest)
+            case Outcome.DISABLED | Outcome.EXPIRED | Outcome.UNAVAILABLE:
+                pass
+        return self._end(
+            asked.arrival,
+            asked.request,
+            verdict.outcome,
+            verdict.reason,
+            member=member,
+            route=asked.route.name,
+            cache=Lookup.MISS.value if asked.route.caches else "",
+            is_repeated=is_repeated,
+            delay=verdict.delay,
+        )
+
+    def _end_stale(self, asked: Asked, outage: str, stale: Accepted) -> Decision:
+        reason = f"known before the outage: {outage}"
+        lookup = Lookup.STALE_USED.value
+        route = asked.route.name
+        accepted = Outcome.ACCEPTED
+        return self._end(asked.arrival, asked.request, accepted, reason, member=stale.member, route=route, cache=lookup)
+
+    def _end_throttled(self, asked: Asked, kind: str) -> Decision:
+        self._steps.throttle.throttled[kind] += 1
+        reason = f"too many wrong passwords of this {kind}"
+        return self._end(asked.arrival, asked.request, NotAsked.THROTTLED, reason, route=asked.route.name)
+
     def _end(
         self,
         arrival: Arrival,
@@ -58,20 +176,26 @@ class Authenticator:
         outcome: Outcome | NotAsked,
         reason: str,
         *,
-        backend: str = "",
-        mechanism: str = "",
+        member: Member | None = None,
         route: str = "",
+        cache: str = "",
+        is_repeated: bool = False,
+        delay: float = 0.0,
     ) -> Decision:
+        answer = answer_to(outcome, self._steps.throttle_answer)
         decision = Decision(
             request,
             arrival.protocol,
             outcome,
-            answer_to(outcome),
+            answer,
             reason,
-            backend,
-            mechanism,
+            "" if member is None else member.name,
+            "" if member is None else member.type,
             route,
+            cache,
+            is_repeated,
             self._clock() - arrival.arrived,
+            arrival.arrived + self._steps.delay.of(outcome, answer, delay),
         )
         for listener in self._listeners:
             listener(decision)

@@ -1,10 +1,11 @@
 """Asks backends in order until one of them ends it."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from authd.config.settings import Following
+from authd.decide.queue import Overload, Urgency
 from authd_backends.contract import Outcome, Request, Verdict
 
 log = logging.getLogger(__name__)
@@ -19,13 +20,20 @@ _RANK = {
 }
 
 
+def _no_generation() -> None:
+    """Of a backend that cannot tell whether it has changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A backend as the chain asks it: at once, or awaited on a thread or the loop within its own deadline."""
+    """A backend as the chain asks it: at once, or awaited in its own queue within its own deadline."""
 
     name: str
     type: str
-    ask: Callable[[Request], Verdict | Awaitable[Verdict]]
+    ask: Callable[[Request, Urgency], Verdict | Awaitable[Verdict]]
+    generation: Callable[[], Hashable] = _no_generation
+    is_inline: bool = False  # answers at once: nothing is gained by remembering its answers
+    uses_client: bool = False  # the client may decide: who is remembered is remembered with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,7 @@ class Chain:
     on_wrong_password: Following = Following.STOP
     on_unavailable: Following = Following.CONTINUE
 
-    async def ask(self, request: Request) -> tuple[Verdict, Member]:
+    async def ask(self, request: Request, urgency: Urgency) -> tuple[Verdict, Member]:
         """Give the verdict that counts and whose it is.
 
         Any ACCEPTED wins; else UNAVAILABLE if any was, since that backend might have accepted; else the most telling
@@ -47,11 +55,11 @@ class Chain:
         """
         found: list[tuple[Verdict, Member]] = []
         for member in self.members:
-            verdict = await _ask_safely(member, request)
+            verdict = await _ask_safely(member, request, urgency)
             found.append((verdict, member))
             if not self._goes_on(verdict.outcome):
                 break
-        return min(found, key=lambda each: _RANK[each[0].outcome])
+        return min(found, key=lambda each: (_RANK[each[0].outcome], not isinstance(each[0], Overload)))
 
     def _goes_on(self, outcome: Outcome) -> bool:
         match outcome:
@@ -65,13 +73,13 @@ class Chain:
                 return False
 
 
-async def _ask_safely(member: Member, request: Request) -> Verdict:
+async def _ask_safely(member: Member, request: Request, urgency: Urgency) -> Verdict:
     """What a backend raises is a defect: an outage for the client and a line for the operator.
 
     The error's own text is left out, since it may quote what the client sent.
     """
     try:
-        answer = member.ask(request)
+        answer = member.ask(request, urgency)
         return answer if isinstance(answer, Verdict) else await answer
     except Exception as error:
         log.error("backend %s: %s", member.name, where_raised(error))  # noqa: TRY400

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from authd.config.settings import ThrottleAnswer
 from authd.protocols.errors import Answer
 from authd_backends.contract import Outcome, Request
 
@@ -37,16 +38,21 @@ class Decision:
     backend: str  # the one whose verdict decided; empty where none was asked
     mechanism: str  # its type
     route: str
+    cache: str  # how the look into the cache ended; empty where there was none
+    is_repeated: bool  # this very wrong password of this user was seen a while ago
     duration: float  # seconds since accept
+    answer_at: float  # when the answer is due, on the clock of `arrived`: a refusal is held back
 
 
-def answer_to(outcome: Outcome | NotAsked) -> Answer:
-    """What the client is told: an outage is a temporary failure, never a refusal."""
+def answer_to(outcome: Outcome | NotAsked, throttled: ThrottleAnswer) -> Answer:
+    """What the client is told: an outage is a temporary failure, never a refusal; `throttled` says who is throttled."""
     match outcome:
         case Outcome.ACCEPTED:
             return Answer.OK
-        case Outcome.UNAVAILABLE | NotAsked.THROTTLED:
+        case Outcome.UNAVAILABLE:
             return Answer.TEMPORARY_FAILURE
+        case NotAsked.THROTTLED:
+            return Answer.REFUSAL if throttled is ThrottleAnswer.NO else Answer.TEMPORARY_FAILURE
         case Outcome.WRONG_PASSWORD | Outcome.UNKNOWN_USER | Outcome.DISABLED | Outcome.EXPIRED:
             return Answer.REFUSAL
         case NotAsked.NO_ROUTE | NotAsked.PROTOCOL_ERROR:

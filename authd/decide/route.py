@@ -1,7 +1,8 @@
 """Which backends are asked for a request, in which order, and under which login."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 from authd.config.settings import RouteSettings
 from authd.decide.chain import Chain
@@ -9,6 +10,7 @@ from authd.decide.decision import Arrival
 from authd_backends.contract import Request
 from authd_backends.templates import Template
 
+FINGERPRINT_BYTES = 16
 LOGIN_NAMES = ("user", "realm", "service")
 
 
@@ -20,6 +22,13 @@ class Route:
     matches: Callable[[Arrival], bool]
     with_login: Callable[[Request], Request | None]  # None where the login would be empty
     chain: Chain
+    caches: bool  # whether it answers from the cache
+    uses_client: bool
+    fingerprint: bytes  # of all that decides what its answers mean
+
+    def generation(self) -> Hashable:
+        """What the backends know now, as far as they can tell."""
+        return tuple(member.generation() for member in self.chain.members) if self.caches else None
 
 
 def first_match(routes: Sequence[Route], arrival: Arrival) -> Route | None:
@@ -30,9 +39,22 @@ def first_match(routes: Sequence[Route], arrival: Arrival) -> Route | None:
     return None
 
 
-def route_of(settings: RouteSettings, number: int, chain: Chain) -> Route:
-    """Compile the `number`-th entry (from 1), which is its name where it has none."""
-    return Route(settings.name or str(number), _matcher(settings), login_maker(settings.login), chain)
+def route_of(settings: RouteSettings, number: int, chain: Chain, options: object = None) -> Route:
+    """Compile the `number`-th entry (from 1), which is its name where it has none.
+
+    `options` are those of its backends. With the form of the login and the order they make the fingerprint: two routes
+    share what is remembered only where they would ask the same, and nothing outlives a change.
+    """
+    meaning = (settings.login, settings.backends, settings.on_wrong_password, settings.on_unavailable, options)
+    return Route(
+        settings.name or str(number),
+        _matcher(settings),
+        login_maker(settings.login),
+        chain,
+        caches=settings.cache and not all(member.is_inline for member in chain.members),
+        uses_client=any(member.uses_client for member in chain.members),
+        fingerprint=blake2b(repr(meaning).encode("utf-8", "surrogateescape"), digest_size=FINGERPRINT_BYTES).digest(),
+    )
 
 
 def _matcher(settings: RouteSettings) -> Callable[[Arrival], bool]:

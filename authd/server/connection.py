@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from authd.server.admission import Admission
 from authd.server.counters import ConnectionCounters
 from authd.server.deadlines import Deadlines
-from authd.server.desk import Desk, Pending, Refused, temporary_failure
+from authd.server.desk import Desk, Pending, Reply, temporary_failure
+from authd.server.holds import Holds
 from authd.unix.sockets import peer_credentials
 
 MAX_READ = 16 * 1024  # bytes taken from a socket at once: more than any request has
@@ -71,6 +72,7 @@ class Connections:
         self._answer = Deadlines(limits.request_deadline, Connection.give_up, clock)
         self._read = Deadlines(limits.read_deadline, Connection.stop_reading, clock)
         self._drain = Deadlines(DRAIN_DEADLINE, Connection.close, clock)
+        self._holds = Holds(Connection.send_held, clock)
         self._partial = 0
         self._may_wait = True
         self._one_left = asyncio.Event()
@@ -92,18 +94,18 @@ class Connections:
         """Keep a client whose request waits for its decision."""
         connection = self._admit(sock, listener, arrived)
         if connection is None:
-            pending.steps.close()
-            turn_away(sock, self.desk.abandon(pending, "every slot of max_connections is busy"))
+            pending.decision.close()
+            turn_away(sock, self.desk.abandon(pending, "every slot of max_connections is busy").answer)
         else:
             connection.decide(pending)
 
-    def refuse(self, sock: socket.socket, listener: str, arrived: float, refused: Refused) -> None:
-        """Answer a client who may still be sending, and read on for a while: who finds us gone loses the answer."""
+    def wait_to_reply(self, sock: socket.socket, listener: str, arrived: float, reply: Reply) -> None:
+        """Keep a client whose answer is held back, or who may still be sending: who finds us gone loses the answer."""
         connection = self._admit(sock, listener, arrived)
         if connection is None:
-            turn_away(sock, refused.answer)
+            turn_away(sock, reply.answer)
         else:
-            connection.reply(refused.answer, more_may_come=True)
+            connection.reply(reply)
 
     def make_room(self) -> bool:
         """Close a connection that nobody works for, if there is one."""
@@ -111,12 +113,20 @@ class Connections:
         if connection is None:
             return False
         self.counters.evicted += 1
-        connection.close()
+        connection.leave()
         return True
 
     def no_longer_reads(self, connection: "Connection") -> None:
         self._admission.keep(connection)
         self._read.discard(connection)
+
+    def holds_back(self, connection: "Connection", due: float) -> None:
+        """Have the connection's answer sent when it is due; until then it may be sent early for a newcomer."""
+        self._admission.expend(connection)
+        self._holds.add(connection, due)
+
+    def no_longer_holds(self, connection: "Connection") -> None:
+        self._admission.keep(connection)
 
     def drains(self, connection: "Connection") -> None:
         self._answer.discard(connection)
@@ -151,7 +161,7 @@ class Connections:
         """Answer all that still wait with a temporary failure."""
         for connection in self._admission.connections():
             connection.give_up(reason)
-            connection.close()
+            connection.leave()
 
     @contextmanager
     def nobody_may_wait(self) -> Iterator[None]:
@@ -189,6 +199,7 @@ class Connection:
         self._in_pieces = False  # the request has not come in one piece
         self._drained = 0
         self._pending: Pending | None = None
+        self._held: Reply | None = None
         self._task: asyncio.Task[None] | None = None
 
     def read_more(self, data: bytes) -> None:
@@ -215,7 +226,7 @@ class Connection:
             return
         pending, self._pending = self._pending, None
         self._task.cancel()
-        self.reply(self._all.desk.abandon(pending, reason), more_may_come=self._in_pieces)
+        self.reply(self._all.desk.abandon(pending, reason))
 
     def close(self) -> None:
         if self._socket.fileno() >= 0:
@@ -252,10 +263,8 @@ class Connection:
         self._loop.remove_reader(self._socket.fileno())
         self._in_pieces = self._in_pieces or len(data) == MAX_READ
         self._forget_data()
-        if isinstance(looked, bytes):
-            self.reply(looked, more_may_come=self._in_pieces)
-        elif isinstance(looked, Refused):
-            self.reply(looked.answer, more_may_come=True)
+        if isinstance(looked, Reply):
+            self.reply(looked)
         else:
             self.decide(looked)
 
@@ -265,15 +274,36 @@ class Connection:
         self._data.clear()
 
     async def _finish(self, pending: Pending) -> None:
-        answer = await self._all.desk.finish(pending)
+        reply = await self._all.desk.finish(pending)
         if self._pending is not None:
             self._pending = None
-            self.reply(answer, more_may_come=self._in_pieces)
+            self.reply(reply)
 
-    def reply(self, answer: bytes, *, more_may_come: bool) -> None:
+    def reply(self, reply: Reply) -> None:
+        """Answer when it is due."""
+        if reply.due > self._all.clock():
+            self._held = reply
+            self._all.holds_back(self, reply.due)
+        else:
+            self._send(reply)
+
+    def send_held(self) -> None:
+        """Answer now what was held back, if it has not been answered."""
+        if self._held is not None and self._socket.fileno() >= 0:
+            held, self._held = self._held, None
+            self._all.no_longer_holds(self)
+            self._send(held)
+
+    def leave(self) -> None:
+        """Close, with the answer that is held back if there is one."""
+        if self._held is not None:
+            send(self._socket, self._held.answer)
+        self.close()
+
+    def _send(self, reply: Reply) -> None:
         """Answer, and close at once where nothing more can come: to close over unread bytes is a reset."""
-        send(self._socket, answer)
-        if not (answer and more_may_come):
+        send(self._socket, reply.answer)
+        if not (reply.answer and (reply.more_may_come or self._in_pieces)):
             self.close()
             return
         try:

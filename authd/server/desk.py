@@ -1,14 +1,12 @@
-"""Bytes to an answer: the codec, then the first step of the pipeline, taken by hand."""
+"""Bytes to a reply: the codec, then the first step of the pipeline, taken by hand."""
 
 import logging
-from collections.abc import Coroutine, Generator
 from dataclasses import dataclass
-from types import coroutine
-from typing import Any
 
 from authd.decide.authenticator import Authenticator
 from authd.decide.chain import where_raised
 from authd.decide.decision import Arrival, Decision, NotAsked
+from authd.decide.first_step import Begun, begin
 from authd.protocols.detect import SASLAUTHD, Codec, codec_for
 from authd.protocols.errors import Answer, ProtocolError
 from authd_backends.contract import Outcome
@@ -35,15 +33,16 @@ class Pending:
 
     arrival: Arrival
     codec: Codec
-    steps: Coroutine[Any, Any, Decision]  # begun by hand
-    awaited: Any  # what they wait for
+    decision: Begun[Decision]
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """The answer to what is no request, behind which the client may still be sending."""
+class Reply:
+    """An answer's bytes, and when they are due: 0 is at once, else a time on the monotonic clock."""
 
     answer: bytes
+    due: float = 0.0
+    more_may_come: bool = False  # it answers what is no request, and the client may still be sending
 
 
 def temporary_failure(begun: bytes | bytearray) -> bytes:
@@ -53,14 +52,14 @@ def temporary_failure(begun: bytes | bytearray) -> bytes:
 
 
 class Desk:
-    """Turns what has come on a connection into the answer's bytes. Knows no sockets."""
+    """Turns what has come on a connection into a reply. Knows no sockets."""
 
     def __init__(self, authenticator: Authenticator, *, answer_texts: bool) -> None:
         self._authenticator = authenticator
         self._texts = _TEXTS if answer_texts else dict.fromkeys(_TEXTS, "")
 
-    def look(self, data: memoryview, listener: str, arrived: float) -> bytes | Pending | Refused | None:
-        """Give the answer at once where nothing has to be waited for, None while the request is not whole.
+    def look(self, data: memoryview, listener: str, arrived: float) -> Reply | Pending | None:
+        """Give the reply at once where nothing has to be waited for, None while the request is not whole.
 
         `data` is all that has come, at least one byte; `arrived` is the time of accept.
         """
@@ -69,44 +68,31 @@ class Desk:
             request = codec.decode(data)
         except ProtocolError as error:
             decision = self._authenticator.refuse_malformed(listener, codec.name, arrived, str(error))
-            return Refused(codec.encode(error.answer, self._texts[decision.outcome]))
+            return Reply(codec.encode(error.answer, self._texts[decision.outcome]), more_may_come=True)
         if request is None:
             return None
         arrival = Arrival(request, listener, codec.name, arrived)
-        steps = self._authenticator.decide(arrival)
         try:
-            awaited = steps.send(None)
-        except StopIteration as end:
-            return self._encode(codec, end.value)
+            begun = begin(self._authenticator.decide(arrival))
         except Exception as error:
             return self._defect(codec, arrival, error)
-        return Pending(arrival, codec, steps, awaited)
+        return Pending(arrival, codec, begun) if isinstance(begun, Begun) else self._reply(codec, arrival, begun)
 
-    async def finish(self, pending: Pending) -> bytes:
-        """Wait for the decision and give its answer. Whoever cancels this calls `abandon` for an answer."""
+    async def finish(self, pending: Pending) -> Reply:
+        """Wait for the decision and give its reply. Whoever cancels this calls `abandon` for one."""
         try:
-            return self._encode(pending.codec, await _go_on(pending.steps, pending.awaited))
+            return self._reply(pending.codec, pending.arrival, await pending.decision.finish())
         except Exception as error:
             return self._defect(pending.codec, pending.arrival, error)
 
-    def abandon(self, pending: Pending, reason: str) -> bytes:
-        """Give the answer of a request that is not waited for any longer: a temporary failure."""
-        return self._encode(pending.codec, self._authenticator.abandon(pending.arrival, reason))
+    def abandon(self, pending: Pending, reason: str) -> Reply:
+        """Give the reply to a request that is not waited for any longer: a temporary failure."""
+        return self._reply(pending.codec, pending.arrival, self._authenticator.abandon(pending.arrival, reason))
 
-    def _defect(self, codec: Codec, arrival: Arrival, error: Exception) -> bytes:
+    def _defect(self, codec: Codec, arrival: Arrival, error: Exception) -> Reply:
         log.error("while deciding: %s", where_raised(error))
-        return self._encode(codec, self._authenticator.abandon(arrival, f"defect: {type(error).__name__}"))
+        return self._reply(codec, arrival, self._authenticator.abandon(arrival, f"defect: {type(error).__name__}"))
 
-    def _encode(self, codec: Codec, decision: Decision) -> bytes:
-        return codec.encode(decision.answer, self._texts[decision.outcome])
-
-
-@coroutine
-def _go_on(steps: Coroutine[Any, Any, Decision], awaited: Any) -> Generator[Any, Any, Decision]:
-    """A coroutine for a task that takes `steps` over where its first step, taken by hand, left it: at `awaited`."""
-    try:
-        yield awaited
-    except BaseException:
-        steps.close()
-        raise
-    return (yield from steps.__await__())
+    def _reply(self, codec: Codec, arrival: Arrival, decision: Decision) -> Reply:
+        due = decision.answer_at if decision.answer_at > arrival.arrived else 0.0
+        return Reply(codec.encode(decision.answer, self._texts[decision.outcome]), due)

@@ -8,7 +8,7 @@ import socket
 from contextlib import suppress
 
 from authd.server.connection import MAX_READ, Connections, send
-from authd.server.desk import Refused
+from authd.server.desk import Pending, Reply
 
 log = logging.getLogger(__name__)
 
@@ -115,15 +115,16 @@ class Listener:
             self._connections.wait_for_request(sock, self._path, arrived, bytes(data))
             return
         looked = self._connections.desk.look(data, self._path, arrived)
-        if isinstance(looked, bytes):
-            send(sock, looked)
-            sock.close()
-        elif isinstance(looked, Refused):
-            self._connections.refuse(sock, self._path, arrived, looked)
-        elif looked is None:
-            self._connections.wait_for_request(sock, self._path, arrived, bytes(data))
-        else:
+        if isinstance(looked, Reply):
+            if looked.due or looked.more_may_come:
+                self._connections.wait_to_reply(sock, self._path, arrived, looked)
+            else:
+                send(sock, looked.answer)
+                sock.close()
+        elif isinstance(looked, Pending):
             self._connections.wait_for_decision(sock, self._path, arrived, looked)
+        else:
+            self._connections.wait_for_request(sock, self._path, arrived, bytes(data))
 
     def _accept_in_need(self, error: OSError) -> bool:
         """Accept failed. Where it was for want of descriptors, free one, and serve with that."""

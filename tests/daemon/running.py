@@ -14,6 +14,7 @@ from pathlib import Path
 OK, NO, TEMPORARY = b"\0\2OK", b"\0\2NO", b"\0\0"
 ENOUGH = 60.0  # seconds that nothing here needs
 WITHOUT_PRIVILEGES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+WITHOUT_DELAY = '\n[throttle]\nenabled = false\nfailure_delay = "0s"\n'  # where a test is not about guessing
 AUTHD = (sys.executable, "-m", "authd")
 
 
@@ -88,7 +89,7 @@ def running(
 ) -> Iterator[Authd]:
     """authd on `configuration`, in which ``DIR`` stands for the directory; ready, and ended with the block."""
     file, log = directory / "authd.toml", directory / "log"
-    file.write_text(configuration.replace("DIR", str(directory)))
+    file.write_text(configuration.replace("DIR", str(directory)) + WITHOUT_DELAY)
     file.chmod(0o600)
     with log.open("ab") as written:
         process = subprocess.Popen(

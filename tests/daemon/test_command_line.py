@@ -68,13 +68,13 @@ def test_what_check_prints_is_a_configuration_that_is_printed_alike(config: Path
 
 
 def test_check_prints_warnings_and_is_content(config: Path) -> None:
-    config.write_text(USERS + "[cache]\nttl = '1m'\n")
+    config.write_text(USERS + "[control]\npath = '/run/x'\n")
 
     ended = authd("check", "--config", str(config))
 
     assert ended.returncode == 0
-    assert ended.stderr == f"{config}:5: cache.ttl: not yet: read and checked, but without effect in this version\n"
-    assert 'ttl = "1m"\n' in ended.stdout
+    assert ended.stderr == f"{config}:5: control.path: not yet: read and checked, but without effect in this version\n"
+    assert 'path = "/run/x"\n' in ended.stdout
 
 
 def test_check_prints_every_error_and_nothing_else(config: Path) -> None:

@@ -7,18 +7,23 @@ from signal import SIGTERM, Signals
 from tests.servers.box import Box
 
 CONFIGURATION = Path("/etc/authd/authd.toml")
+WITHOUT_DELAY = '\n[throttle]\nenabled = false\nfailure_delay = "0s"\n'
 SOCKET = Path("/run/saslauthd/mux")  # where Debian's libsasl2 looks
 
 
 class Authd:
-    """`authd serve` in a box, on the configuration it is given; the folder of `SOCKET` is made for it."""
+    """`authd serve` in a box, on the configuration it is given; the folder of `SOCKET` is made for it.
+
+    Without a section [throttle] of its own it neither throttles nor delays.
+    """
 
     def __init__(self, box: Box, configuration: str) -> None:
         self.box = box
         self._listeners = configuration.count("[[listeners]]")
         box.add_user("authd", groups=["sasl"])
         box.make_directory(SOCKET.parent, mode=0o710, group="sasl")
-        box.write(CONFIGURATION, configuration, mode=0o640, group="authd")
+        throttle = "" if "[throttle]" in configuration else WITHOUT_DELAY
+        box.write(CONFIGURATION, configuration + throttle, mode=0o640, group="authd")
 
     def start(self) -> None:
         """Return when every listener takes connections."""

@@ -39,8 +39,6 @@ def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize(
     "key",
     [
-        "cache.ttl = '1m'",
-        "throttle.enabled = false",
         "metrics.listen = '127.0.0.1:9479'",
         "control.path = '/x'",
     ],

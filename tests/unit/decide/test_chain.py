@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from authd.config.settings import Following
 from authd.decide.chain import Chain, Member
+from authd.decide.queue import Overload, Urgency
 from authd_backends import Outcome, Request, Secret, Verdict
 
 REQUEST = Request("alice", Secret(b"a very secret word"))
@@ -18,7 +19,7 @@ outcomes = st.lists(st.sampled_from(Outcome), min_size=1, max_size=5)
 
 def members(answers: Sequence[Outcome], asked: list[int]) -> list[Member]:
     def member(number: int, outcome: Outcome) -> Member:
-        def ask(_: Request) -> Verdict:
+        def ask(_: Request, urgency: Urgency) -> Verdict:
             asked.append(number)
             return Verdict(outcome, str(number))
 
@@ -28,7 +29,7 @@ def members(answers: Sequence[Outcome], asked: list[int]) -> list[Member]:
 
 
 def ask(chain: Chain) -> tuple[Verdict, Member]:
-    return asyncio.run(chain.ask(REQUEST))
+    return asyncio.run(chain.ask(REQUEST, Urgency.ANYBODY))
 
 
 @pytest.mark.parametrize("outcome", [Outcome.ACCEPTED, Outcome.WRONG_PASSWORD, Outcome.DISABLED, Outcome.EXPIRED])
@@ -78,7 +79,7 @@ def test_an_outage_is_never_a_refusal_and_any_acceptance_wins(
 
 
 def test_what_a_backend_raises_is_an_outage_and_its_text_is_told_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
-    def broken(request: Request) -> Verdict:
+    def broken(request: Request, urgency: Urgency) -> Verdict:
         raise ValueError(f"cannot parse {request.password.reveal()!r}")
 
     with caplog.at_level(logging.ERROR):
@@ -92,14 +93,22 @@ def test_what_a_backend_raises_is_an_outage_and_its_text_is_told_to_nobody(caplo
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_backend_that_has_to_be_awaited_is_awaited(fails: bool) -> None:
-    async def answer(_: Request) -> Verdict:
+    async def answer(_: Request, urgency: Urgency) -> Verdict:
         await asyncio.sleep(0)
         if fails:
             raise OSError
         return Verdict(Outcome.ACCEPTED)
 
-    awaited: Callable[[Request], Awaitable[Verdict]] = answer
+    awaited: Callable[[Request, Urgency], Awaitable[Verdict]] = answer
 
     verdict, _ = ask(Chain([Member("users", "test", awaited)]))
 
     assert verdict.outcome is (Outcome.UNAVAILABLE if fails else Outcome.ACCEPTED)
+
+
+def test_of_two_outages_that_of_our_own_making_counts() -> None:
+    """Or a flood that fills one queue would be taken for a store that cannot be reached."""
+    out, full = Verdict(Outcome.UNAVAILABLE, "dead"), Overload(Outcome.UNAVAILABLE, "queue full")
+    chain = Chain([Member("ldap", "test", lambda *_: out), Member("users", "test", lambda *_: full)])
+
+    assert ask(chain)[0] is full

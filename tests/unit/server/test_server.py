@@ -13,17 +13,19 @@ from typing import Any
 
 import pytest
 
-from authd.config.settings import RouteSettings
+from authd.config.settings import RouteSettings, ThrottleSettings
 from authd.decide.authenticator import Authenticator
 from authd.decide.chain import Chain, Member
 from authd.decide.decision import Decision, NotAsked
 from authd.decide.route import route_of
 from authd.server import connection as connection_module
+from authd.server import holds as holds_module
 from authd.server.connection import Connections, Limits
 from authd.server.counters import ConnectionCounters
 from authd.server.desk import Desk
 from authd.server.listener import Listener, Reserve
 from authd_backends import Outcome, Request, Verdict
+from tests.unit.decide.pieces import Pieces
 
 OK, NO, TEMPORARY = b"\0\2OK", b"\0\2NO", b"\0\0"
 ENOUGH = 20.0  # seconds that no test needs
@@ -65,12 +67,14 @@ def never(_: Request) -> Awaitable[Verdict]:
 class Server:
     """A server in this process, and clients of it."""
 
-    def __init__(self, path: Path, ask: Ask, limits: Limits, *, answer_texts: bool) -> None:
+    def __init__(self, path: Path, ask: Ask, limits: Limits, *, answer_texts: bool, failure_delay: float) -> None:
         self.path = path
         self.decisions: list[Decision] = []
-        chain = Chain([Member("users", "test", ask)])
-        routes = [route_of(RouteSettings(backends=("users",)), 1, chain)]
-        desk = Desk(Authenticator(routes, [self.decisions.append], time.monotonic), answer_texts=answer_texts)
+        chain = Chain([Member("users", "test", lambda request, _: ask(request))])
+        routes = [route_of(RouteSettings(backends=("users",), cache=False), 1, chain)]
+        steps = Pieces(throttle=ThrottleSettings(enabled=False, failure_delay=failure_delay)).steps()
+        authenticator = Authenticator(routes, steps, [self.decisions.append], time.monotonic)
+        desk = Desk(authenticator, answer_texts=answer_texts)
         self.counters = ConnectionCounters()
         self.connections = Connections(desk, limits, self.counters, time.monotonic)
         self.listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -119,9 +123,10 @@ async def serving(
     request_deadline: float = 8.0,
     read_deadline: float = 5.0,
     answer_texts: bool = False,
+    failure_delay: float = 0.0,
 ) -> AsyncIterator[Server]:
     limits = Limits(max_connections, request_deadline, read_deadline)
-    server = Server(path / "mux", ask, limits, answer_texts=answer_texts)
+    server = Server(path / "mux", ask, limits, answer_texts=answer_texts, failure_delay=failure_delay)
     try:
         yield server
     finally:
@@ -479,5 +484,52 @@ def test_no_password_stays_in_the_wire_buffer(tmp_path: Path) -> None:
             await server.ask(GOOD[:9], GOOD[9:])
             assert b"right" not in bytes(server.connections.wire._view)
             assert not any(server.connections.wire._view)
+
+    asyncio.run(live())
+
+
+@pytest.mark.parametrize("ask", [at_once, later])
+def test_a_refusal_is_held_back_and_costs_nobody_else_anything(tmp_path: Path, ask: Ask) -> None:
+    async def live() -> None:
+        async with serving(tmp_path, ask, failure_delay=0.3) as server:
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            guessers = [await server.connect(BAD) for _ in range(50)]
+            in_pieces = await server.connect(BAD[:5])
+            assert await server.ask(GOOD) == OK
+            in_pieces.send(BAD[5:])
+            for guesser in (*guessers, in_pieces):
+                assert await everything(guesser) == NO
+            assert loop.time() - began >= 0.3
+            await server.until(lambda: len(server.connections) == 0)
+            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            assert tasks == []
+
+    asyncio.run(live())
+
+
+def test_beyond_the_bound_the_first_due_is_answered_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holds_module, "MAX_HELD", 3)
+
+    async def live() -> None:
+        async with serving(tmp_path, failure_delay=7.0) as server:
+            guessers = [await server.connect(BAD) for _ in range(4)]
+            await server.until(lambda: len(server.decisions) == 4)
+            assert await everything(guessers[0]) == NO
+            assert len(server.connections) == 3
+            server.connections.give_up_all("the end")
+            assert [await everything(guesser) for guesser in guessers[1:]] == [NO] * 3
+
+    asyncio.run(live())
+
+
+def test_a_held_refusal_makes_room_for_a_newcomer_and_is_told_early(tmp_path: Path) -> None:
+    async def live() -> None:
+        async with serving(tmp_path, failure_delay=7.0, max_connections=2) as server:
+            guessers = [await server.connect(BAD) for _ in range(3)]
+            assert await everything(guessers[0]) == NO
+            assert len(server.connections) == 2
+            for guesser in guessers[1:]:
+                guesser.close()
 
     asyncio.run(live())

@@ -1,0 +1,140 @@
+"""What is remembered of decisions: who came in with what, and which passwords were refused a moment ago."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from enum import Enum
+from hmac import compare_digest
+from typing import TypeVar
+
+from authd.config.settings import CacheSettings
+from authd.decide.chain import Member
+from authd.decide.digest import Identity
+from authd_backends.contract import Outcome
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+JITTER = 0.1  # of a lifetime, at most: or all that came in together would be asked again together
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A password that was accepted: an answer until `fresh_until`, a memory from then on."""
+
+    digest: bytes
+    fresh_until: float
+    stale_until: float
+    generation: Hashable
+    member: Member  # whose verdict it was
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    outcome: Outcome
+    until: float
+    generation: Hashable
+    member: Member
+
+
+class Lookup(Enum):
+    """How a look into the cache ended; the value is the word that metrics use."""
+
+    HIT = "hit"
+    NEGATIVE_HIT = "negative_hit"
+    MISS = "miss"
+    STALE_USED = "stale_used"
+
+
+class Cache:
+    """Two tables, each bounded, the longest unused going first: no flood of refusals pushes out who came in.
+
+    Accepted passwords stand under their user, one each; refused ones under their own digest, so that a password which
+    was refused says nothing of any other.
+    """
+
+    def __init__(self, settings: CacheSettings, clock: Callable[[], float], chance: Callable[[], float]) -> None:
+        """`chance` gives numbers from 0 to 1."""
+        self.lookups = dict.fromkeys(Lookup, 0)
+        self.evictions = 0
+        self._settings = settings
+        self._clock = clock
+        self._chance = chance
+        self._accepted: OrderedDict[Identity, Accepted] = OrderedDict()
+        self._refused: OrderedDict[bytes, Refused] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._accepted) + len(self._refused)
+
+    def recall(self, identity: Identity, digest: bytes, generation: Hashable) -> Accepted | Refused | None:
+        """What is known of this user's password and still holds, while the backends are of this generation."""
+        now = self._clock()
+        accepted = self._accepted.get(identity)
+        if accepted is not None and compare_digest(accepted.digest, digest):
+            if now < accepted.fresh_until and accepted.generation == generation:
+                self._accepted.move_to_end(identity)
+                self.lookups[Lookup.HIT] += 1
+                return accepted
+        elif (refused := self._refused.get(digest)) is not None:
+            if now < refused.until and refused.generation == generation:
+                self.lookups[Lookup.NEGATIVE_HIT] += 1
+                return refused
+            del self._refused[digest]
+        self.lookups[Lookup.MISS] += 1
+        return None
+
+    def was_last_accepted(self, identity: Identity, digest: bytes) -> bool:
+        """Whether this password is the one that was last accepted for the user, however long ago."""
+        accepted = self._accepted.get(identity)
+        return accepted is not None and compare_digest(accepted.digest, digest)
+
+    def recall_stale(self, identity: Identity, digest: bytes) -> Accepted | None:
+        """A password that was accepted within `stale_ttl` beyond its lifetime, for when no backend can be reached.
+
+        None where `stale_ttl` is 0, whatever else may be known of it.
+        """
+        accepted = self._accepted.get(identity) if self._settings.stale_ttl else None
+        if accepted is None or not compare_digest(accepted.digest, digest) or self._clock() >= accepted.stale_until:
+            return None
+        self.lookups[Lookup.STALE_USED] += 1
+        return accepted
+
+    def remember(
+        self, identity: Identity, digest: bytes, outcome: Outcome, generation: Hashable, member: Member
+    ) -> None:
+        """Take a verdict in; `generation` is what the backends had before they were asked."""
+        match outcome:
+            case Outcome.ACCEPTED:
+                fresh_until = self._until(self._settings.ttl)
+                stale_until = fresh_until + self._settings.stale_ttl
+                self._refused.pop(digest, None)
+                accepted = Accepted(digest, fresh_until, stale_until, generation, member)
+                self._put(self._accepted, identity, accepted)
+            case Outcome.WRONG_PASSWORD | Outcome.UNKNOWN_USER:
+                if outcome is Outcome.UNKNOWN_USER or self.was_last_accepted(identity, digest):
+                    self._accepted.pop(identity, None)
+                if self._settings.negative_ttl:
+                    until = self._until(self._settings.negative_ttl)
+                    self._put(self._refused, digest, Refused(outcome, until, generation, member))
+            case Outcome.DISABLED | Outcome.EXPIRED:
+                self._accepted.pop(identity, None)
+            case Outcome.UNAVAILABLE:
+                pass
+
+    def flush(self, is_meant: Callable[[Identity], bool] = lambda _: True) -> int:
+        """Forget the accepted passwords of those who are meant, and all refused ones; give the number of the former."""
+        meant = [identity for identity in self._accepted if is_meant(identity)]
+        for identity in meant:
+            del self._accepted[identity]
+        self._refused.clear()
+        return len(meant)
+
+    def _until(self, lifetime: float) -> float:
+        return self._clock() + lifetime * (1.0 - JITTER * self._chance())
+
+    def _put(self, table: OrderedDict[K, V], key: K, value: V) -> None:
+        table[key] = value
+        table.move_to_end(key)
+        if len(table) > self._settings.max_entries:
+            table.popitem(last=False)
+            self.evictions += 1

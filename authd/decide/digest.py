@@ -1,0 +1,33 @@
+"""Passwords as keyed digests: what is remembered of them, and all that is."""
+
+from hashlib import blake2b
+
+from authd_backends.contract import Client, Request
+
+KEY_BYTES = 32
+DIGEST_BYTES = 16
+
+Identity = tuple[bytes, str, str, str, Client | None]
+
+
+class Digester:
+    """Digests under a random key of this start: of no use to another process, and gone with this one."""
+
+    def __init__(self, key: bytes) -> None:
+        self._base = blake2b(key=key, digest_size=DIGEST_BYTES)
+
+    def digest(self, identity: Identity, request: Request) -> bytes:
+        """The digest of the password as it was sent by this user on this route."""
+        digest = self._base.copy()
+        fingerprint, user, realm, service, _ = identity
+        for text in (user, realm, service):
+            encoded = text.encode("utf-8", "surrogateescape")
+            digest.update(len(encoded).to_bytes(4, "big") + encoded)
+        digest.update(fingerprint + request.password.reveal())
+        return digest.digest()
+
+
+def identity(fingerprint: bytes, request: Request, *, with_client: bool) -> Identity:
+    """Who is asking for what, by a route of this fingerprint (all of one length): the key of all that is remembered."""
+    client = Client(request.client.address) if with_client and request.client else None
+    return fingerprint, request.user, request.realm, request.service, client

@@ -1,0 +1,165 @@
+"""Who is checked next when a backend has more to do than it can at once."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Generic, TypeVar
+
+from authd_backends.contract import Outcome, Request, Verdict
+
+T = TypeVar("T")
+
+OWNER_SLOT = 1  # one more than max_concurrent, for OWNER alone
+
+
+class Urgency(IntEnum):
+    """The classes, the first first."""
+
+    OWNER = 1  # the password is the one that was last accepted for this user
+    KNOWN = 2  # this user has come in from this address before
+    ANYBODY = 3
+
+
+class Overload(Verdict):
+    """An outage of our own making, a full queue or a deadline: it says nothing of the store."""
+
+    __slots__ = ()
+
+
+class FairQueue(Generic[T]):
+    """Items by urgency; among equals each owner's oldest in turn, so that nobody's many delay another's one."""
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._classes: dict[Urgency, OrderedDict[str, OrderedDict[T, None]]] = {each: OrderedDict() for each in Urgency}
+        self._place_of: dict[T, tuple[Urgency, str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._place_of)
+
+    def push(self, item: T, urgency: Urgency, owner: str) -> T | None:
+        """Add an item. Beyond the places one goes and is given back, which may be the item itself.
+
+        It is the newest item of the owner who has the most in the least urgent class.
+        """
+        self._classes[urgency].setdefault(owner, OrderedDict())[item] = None
+        self._place_of[item] = urgency, owner
+        if len(self._place_of) <= self._places:
+            return None
+        owners = next(owners for owners in reversed(self._classes.values()) if owners)
+        most = max(owners, key=lambda each: len(owners[each]))
+        victim = next(reversed(owners[most]))
+        self.discard(victim)
+        return victim
+
+    def pop(self, least: int) -> T | None:
+        """Take out the next item of a class not less urgent than `least`."""
+        for urgency, owners in self._classes.items():
+            if urgency <= least and owners:
+                owner = next(iter(owners))
+                item = next(iter(owners[owner]))
+                self.discard(item)
+                if owner in owners:
+                    owners.move_to_end(owner)
+                return item
+        return None
+
+    def discard(self, item: T) -> None:
+        """Take an item out, if it is in."""
+        place = self._place_of.pop(item, None)
+        if place is None:
+            return
+        urgency, owner = place
+        items = self._classes[urgency][owner]
+        del items[item]
+        if not items:
+            del self._classes[urgency][owner]
+
+
+class _Job:
+    __slots__ = ("answer", "request", "running")
+
+    def __init__(self, request: Request, answer: "asyncio.Future[Verdict]") -> None:
+        self.request = request
+        self.answer = answer
+        self.running: asyncio.Future[Verdict] | None = None
+
+
+class BackendQueue:
+    """The checks of one backend: at most `max_concurrent` at once, one more for OWNER alone, and a bounded line.
+
+    Each is answered within `deadline` seconds. A check that is under way then is cancelled where that ends it
+    (`cancellable`); otherwise it keeps its slot until it returns.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Request], "asyncio.Future[Verdict]"],
+        *,
+        max_concurrent: int,
+        max_queued: int,
+        deadline: float,
+        cancellable: bool,
+    ) -> None:
+        self._run = run
+        self._max_concurrent = max_concurrent
+        self._max_queued = max_queued
+        self._deadline = deadline
+        self._cancellable = cancellable
+        self._waiting: FairQueue[_Job] = FairQueue(max_queued)
+        self._running = 0
+
+    async def ask(self, request: Request, urgency: Urgency) -> Verdict:
+        """Have the request checked when its turn comes."""
+        loop = asyncio.get_running_loop()
+        job = _Job(request, loop.create_future())
+        if self._running < self._slots_for(urgency):
+            self._begin(job)
+        else:
+            self._wait(job, urgency)
+        timer = loop.call_later(self._deadline, self._give_up, job)
+        try:
+            return await job.answer
+        finally:
+            timer.cancel()
+            self._waiting.discard(job)
+
+    def _slots_for(self, urgency: Urgency) -> int:
+        return self._max_concurrent + (OWNER_SLOT if urgency is Urgency.OWNER else 0)
+
+    def _wait(self, job: _Job, urgency: Urgency) -> None:
+        dropped = self._waiting.push(job, urgency, job.request.login)
+        if dropped is not None and not dropped.answer.done():
+            dropped.answer.set_result(Overload(Outcome.UNAVAILABLE, f"queue full: {self._max_queued} are waiting"))
+
+    def _begin(self, job: _Job) -> None:
+        self._running += 1
+        job.running = self._run(job.request)
+        job.running.add_done_callback(lambda running: self._settle(job, running))
+
+    def _settle(self, job: _Job, running: "asyncio.Future[Verdict]") -> None:
+        self._running -= 1
+        if not job.answer.done():
+            if running.cancelled():
+                job.answer.cancel()
+            elif error := running.exception():
+                job.answer.set_exception(error)
+            else:
+                job.answer.set_result(running.result())
+        elif not running.cancelled():
+            running.exception()  # nobody waits for it any more
+        while (following := self._waiting.pop(self._least())) is not None:
+            self._begin(following)
+
+    def _least(self) -> int:
+        """The least urgent class that there is a slot for; 0 where there is none."""
+        if self._running < self._max_concurrent:
+            return Urgency.ANYBODY
+        return Urgency.OWNER if self._running == self._max_concurrent else 0
+
+    def _give_up(self, job: _Job) -> None:
+        if not job.answer.done():
+            job.answer.set_result(Overload(Outcome.UNAVAILABLE, f"no answer within {self._deadline:g} s"))
+        if self._cancellable and job.running is not None:
+            job.running.cancel()

@@ -1,0 +1,161 @@
+"""Counts wrong passwords, by user and by address, in tables that do not grow."""
+
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Callable
+from enum import Enum
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+from itertools import islice
+
+from authd.config.settings import ThrottleSettings
+from authd_backends.contract import Client
+
+MAX_RECORDS = 65_536  # users, and addresses, that are counted at once
+SAMPLE = 8  # records looked at when one has to go
+TAG_BYTES = 6  # of a digest: enough to tell a few passwords of one user apart
+IPV6_HOST_BITS = 64  # one customer has them all
+
+
+class DistinctCounter:
+    """Distinct wrong passwords of each name within a sliding window, counted up to a most.
+
+    At most `MAX_RECORDS` names are held. For a new one that of the lowest count among the longest unused goes, but
+    never one that has reached `protected`; where there is none such, the new name is not counted.
+    """
+
+    def __init__(self, most: int, protected: int, window: float, clock: Callable[[], float]) -> None:
+        """`window` is in seconds."""
+        self._most = most
+        self._protected = protected
+        self._window = window
+        self._clock = clock
+        self._records: OrderedDict[str, dict[bytes, float]] = OrderedDict()  # tags and when they were last seen
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __call__(self, name: str) -> int:
+        """How many distinct passwords were wrong within the window, `most` at most."""
+        record = self._records.get(name)
+        if record is None:
+            return 0
+        oldest = self._clock() - self._window
+        return sum(when > oldest for when in record.values())
+
+    def add(self, name: str, digest: bytes) -> bool:
+        """Count a wrong password; False where this very one has been counted within the window."""
+        record = self._records.get(name)
+        if record is None:
+            if len(self._records) >= MAX_RECORDS and not self._make_room():
+                return True
+            record = self._records[name] = {}
+        self._records.move_to_end(name)
+        tag, now = digest[:TAG_BYTES], self._clock()
+        seen = record.pop(tag, None)
+        if len(record) >= self._most:
+            del record[next(iter(record))]
+        record[tag] = now
+        return seen is None or seen <= now - self._window
+
+    def forget(self, name: str) -> None:
+        """Begin anew for this name."""
+        self._records.pop(name, None)
+
+    def names(self, least: int) -> list[str]:
+        """Those that have reached a count."""
+        return [name for name in self._records if self(name) >= least]
+
+    def _make_room(self) -> bool:
+        sample = list(islice(self._records, SAMPLE))
+        counts = {name: self(name) for name in sample}
+        for name in sample:
+            if counts[name] >= self._protected:
+                self._records.move_to_end(name)
+                del counts[name]
+        if not counts:
+            return False
+        del self._records[min(counts, key=counts.__getitem__)]
+        return True
+
+
+class UserBlock(Enum):
+    """What a user's wrong passwords mean for who asks for him now."""
+
+    NONE = "none"
+    GUESSERS = "guessers"  # only the password last accepted reaches a backend
+    EVERYBODY = "everybody"  # none does
+
+
+class Throttle:
+    """Who is not asked for any more: addresses and users with too many distinct wrong passwords."""
+
+    def __init__(self, settings: ThrottleSettings, clock: Callable[[], float]) -> None:
+        self.throttled = {"address": 0, "user": 0}  # requests
+        self._settings = settings
+        hard = settings.per_user_hard
+        limits = [limit for limit in (settings.per_user, hard) if limit]
+        self.users = DistinctCounter(max(limits, default=1), min(limits, default=1), settings.window, clock)
+        most = max(1, settings.per_address)
+        self.addresses = DistinctCounter(most, most, settings.window, clock)
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._exempt = [ip_network(network, strict=False) for network in settings.exempt]
+        self._source = lru_cache(MAX_RECORDS)(self._find_source)
+
+    def blocks_address(self, name: str, client: Client | None) -> bool:
+        """Whether nothing that comes from there is looked at, but for users who came in from there before."""
+        if not self._settings.enabled or client is None or not self._settings.per_address:
+            return False
+        source = self._source(client.address)
+        return (
+            source is not None
+            and self.addresses(source) >= self._settings.per_address
+            and not self.is_known(name, client)
+        )
+
+    def block_of(self, name: str, client: Client | None) -> UserBlock:
+        """What this user's wrong passwords mean for who asks from there."""
+        settings = self._settings
+        if not settings.enabled:
+            return UserBlock.NONE
+        count = self.users(name)
+        if settings.per_user_hard and count >= settings.per_user_hard:
+            return UserBlock.EVERYBODY
+        if settings.per_user and count >= settings.per_user and not self.is_known(name, client):
+            return UserBlock.GUESSERS
+        return UserBlock.NONE
+
+    def is_known(self, name: str, client: Client | None) -> bool:
+        """Whether this user has come in from this address before."""
+        return client is not None and (name, client.address) in self._known
+
+    def note_refusal(self, name: str, client: Client | None, digest: bytes) -> bool:
+        """Count a wrong password of this user from there; False where it was counted a while ago."""
+        if client is not None and (source := self._source(client.address)) is not None:
+            self.addresses.add(source, digest)
+        return self.users.add(name, digest)
+
+    def note_acceptance(self, name: str, client: Client | None) -> None:
+        """Remember that this user has come in from there."""
+        if client is None:
+            return
+        self._known[name, client.address] = None
+        self._known.move_to_end((name, client.address))
+        if len(self._known) > MAX_RECORDS:
+            self._known.popitem(last=False)
+
+    def _find_source(self, address: str) -> str | None:
+        """What an address is counted as: itself, or the /64 of an IPv6 one; None where it is exempt."""
+        parsed = ip_address(address)
+        if any(parsed in network for network in self._exempt):
+            return None
+        if parsed.version == 4:
+            return str(parsed)
+        return str(ip_network((parsed, 128 - IPV6_HOST_BITS), strict=False))
+
+
+def name_of(login: str) -> str:
+    """What all spellings of a login count as: NFKC, without case, and NFKC again, since folding may undo it."""
+    if login.isascii():
+        return login.casefold()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", login).casefold())

@@ -1,0 +1,42 @@
+"""The steps of a pipeline, made for a test: a clock moved by hand, no chance, no delay."""
+
+from dataclasses import dataclass, field
+
+from authd.config.settings import CacheSettings, ThrottleSettings
+from authd.decide.authenticator import Steps
+from authd.decide.cache import Cache
+from authd.decide.digest import Digester
+from authd.decide.failure_delay import FailureDelay
+from authd.decide.single_flight import SingleFlight
+from authd.decide.throttle import Throttle
+
+OFF = ThrottleSettings(enabled=False, failure_delay=0.0)
+
+
+@dataclass
+class Clock:
+    now: float = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def no_chance() -> float:
+    return 0.0
+
+
+@dataclass
+class Pieces:
+    clock: Clock = field(default_factory=Clock)
+    cache: CacheSettings = field(default_factory=CacheSettings)
+    throttle: ThrottleSettings = OFF
+
+    def steps(self) -> Steps:
+        return Steps(
+            cache=Cache(self.cache, self.clock, no_chance),
+            throttle=Throttle(self.throttle, self.clock),
+            flights=SingleFlight(),
+            delay=FailureDelay(self.throttle.failure_delay, 8.0, no_chance),
+            digester=Digester(b"k" * 32),
+            throttle_answer=self.throttle.answer,
+        )
