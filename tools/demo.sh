@@ -71,7 +71,7 @@ step "printf %s 'correct horse' | .venv/bin/authd user add alice"
 say "" "The right password through the socket, in testsaslauthd's words:"
 login '0: OK "Success."' ".venv/bin/authd test -u alice -p 'correct horse'"
 
-say "" "A wrong one:"
+say "" "A wrong one; the refusal is held back for two seconds:"
 login '0: NO "authentication failed"' ".venv/bin/authd test -u alice -p 'wrong horse'"
 
 say "" "The end:"
