@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from signal import SIGKILL
 
 import pytest
@@ -14,6 +13,7 @@ from tests.servers.box import Box
 from tests.servers.client import ask
 from tests.servers.postfix import Postfix, authenticate
 from tests.servers.process import wait_until
+from tests.servers.processes import family, status
 
 PACKAGES = ("postfix", "libsasl2-modules")
 OK, NO, TEMPORARY = b"\0\2OK", b"\0\2NO", b"\0\0"
@@ -21,6 +21,9 @@ SETTINGS = """
 [[listeners]]
 path = "/run/saslauthd/mux"
 group = "sasl"
+
+[cache]
+enabled = false
 
 [helper]
 check_deadline = "1s"
@@ -34,6 +37,10 @@ type = "shadow"
 
 [[routes]]
 services = ["shadow"]
+backends = ["shadow"]
+
+[[routes]]
+realms = ["shadow.example"]
 backends = ["shadow"]
 
 [[routes]]
@@ -86,17 +93,17 @@ def test_a_module_that_hangs_is_an_outage_and_leaves_the_others_alone(authd: Aut
 
 
 def test_the_front_has_no_privileges_and_the_helper_is_root(authd: Authd) -> None:
-    parent, helper, front = _family(authd)
+    parent, helper, front = family(authd)
 
-    assert _status(parent, "Uid").split()[0] == _status(helper, "Uid").split()[0] == "0"
-    assert "0" not in _status(front, "Uid").split()
-    assert int(_status(front, "CapPrm"), 16) == 0
+    assert status(parent, "Uid").split()[0] == status(helper, "Uid").split()[0] == "0"
+    assert "0" not in status(front, "Uid").split()
+    assert int(status(front, "CapPrm"), 16) == 0
     assert authd.box.run(["cat", "/etc/shadow"], user="authd", expect=1).stdout == ""
     assert authd.box.run(["stat", "-c", "%U %a", HELPER_SOCKET]).stdout == "authd 600\n"
 
 
 def test_a_killed_helper_is_an_outage_and_comes_back(authd: Authd) -> None:
-    _, helper, _ = _family(authd)
+    _, helper, _ = family(authd)
     os.kill(helper, SIGKILL)
 
     def answered() -> bool:
@@ -111,7 +118,7 @@ def test_a_killed_helper_is_an_outage_and_comes_back(authd: Authd) -> None:
 def test_a_configuration_that_others_may_write_stops_the_start(authd: Authd) -> None:
     authd.box.run(["chmod", "0666", CONFIGURATION])
     try:
-        command: list[str | Path] = [sys.executable, "-m", "authd", "helper", "--config", CONFIGURATION]
+        command = [sys.executable, "-m", "authd", "helper", "--config", str(CONFIGURATION)]
         refused = authd.box.run(command, expect=2)
     finally:
         authd.box.run(["chmod", "0640", CONFIGURATION])
@@ -121,35 +128,25 @@ def test_a_configuration_that_others_may_write_stops_the_start(authd: Authd) -> 
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
-def test_postfix_asks_pam(authd: Authd, mechanism: str) -> None:
+@pytest.mark.parametrize(("user", "backend"), [("alice", "pam"), ("alice@shadow.example", "shadow")])
+def test_postfix_asks_pam_and_shadow(authd: Authd, mechanism: str, user: str, backend: str) -> None:
     postfix = Postfix(authd.box, SMTPD_CONF, chroot=False)
     postfix.start()
     try:
         with postfix.connect() as session:
-            codes = [authenticate(session, mechanism, "alice", word) for word in ("guess", "secret")]
+            codes = [authenticate(session, mechanism, user, word) for word in ("guess", "secret")]
     finally:
         postfix.stop()
 
     assert codes == [535, 235]
+    authd.process.wait_for_output(f"login=alice rip=- backend={backend} ")
 
 
 def test_after_kill_9_of_everything_the_next_start_serves(authd: Authd) -> None:
-    for pid in _family(authd):
+    for pid in family(authd):
         os.kill(pid, SIGKILL)
     authd.process.wait()
 
     authd.start()
 
     assert asked(authd, "alice", "secret", "shadow") == OK
-
-
-def _family(authd: Authd) -> tuple[int, int, int]:
-    """The parent, and its children in the order in which it started them: the helper and the front."""
-    parent = authd.process.pid
-    helper, front = map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
-    return (parent, helper, front) if _status(helper, "Uid").startswith("0") else (parent, front, helper)
-
-
-def _status(pid: int, name: str) -> str:
-    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(f"{name}:")]
-    return line.partition(":")[2].strip()

@@ -1,4 +1,4 @@
-"""A saslauthd client of four fields and one connection, for what the real ones are too slow to do."""
+"""A saslauthd client of one connection, for what the real ones are too slow to do."""
 
 import socket
 import struct
@@ -9,9 +9,12 @@ from tests.servers.process import DEADLINE
 OK, NO, TEMPORARY_FAILURE = b"\0\2OK", b"\0\2NO", b"\0\0"
 
 
-def ask(path: Path, login: str, password: str, service: str = "smtp", realm: str = "") -> bytes:
-    """Give the answer as it came, count and all; `path` is the host's name of the socket (`Box.path`)."""
-    fields = (field.encode() for field in (login, password, service, realm))
+def ask(path: Path, login: str, password: str, service: str = "smtp", realm: str = "", client_field: str = "") -> bytes:
+    """Give the answer as it came, count and all; `path` is the host's name of the socket (`Box.path`).
+
+    `client_field` is the fifth, "address;port", which released clients do not send.
+    """
+    fields = [field.encode() for field in (login, password, service, realm, *filter(None, [client_field]))]
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(DEADLINE)
         client.connect(str(path))
