@@ -12,9 +12,9 @@ from authd.daemon import notify
 from authd.daemon.backends import checks_at_once, placement, started
 from authd.helper.parent import Helper
 from authd.helper.worker import Worker, WorkerLimits
-from authd.unix import privileges, process, sockets
+from authd.unix import activation, privileges, process, sockets
 from authd.unix.privileges import Account
-from authd.unix.sockets import BoundSocket
+from authd.unix.sockets import BoundSocket, SocketError
 from authd_backends.contract import Placement
 
 log = logging.getLogger(__name__)
@@ -33,14 +33,35 @@ def bind_socket(loaded: Loaded, account: Account) -> BoundSocket:
 
     Raises SocketError, and ConfigError where somebody else may write what the helper takes its options from.
     """
-    if loaded.written_by_others:
-        expected = "expected a file that nobody but root may write, since the helper takes its options from it"
-        raise ConfigError([f"{loaded.source}: {expected}, got one for {loaded.written_by_others}"])
+    _check_writers(loaded)
     path = loaded.settings.helper.path
     return sockets.bind(path, mode=0o600, owner=account.name, group=None, backlog=BACKLOG)
 
 
-def serve(loaded: Loaded, bound: BoundSocket, account: Account, lifeline: int | None = None) -> int:
+def given_socket(loaded: Loaded) -> socket.socket | None:
+    """Take the socket that a service manager listens at for the helper; None where it passed none. Raises as above.
+
+    Whoever may connect to it, only the front is heard.
+    """
+    given = activation.given_sockets()
+    if not given:
+        return None
+    _check_writers(loaded)
+    if len(given) != 1:
+        raise SocketError(f"LISTEN_FDS: expected one socket, got {len(given)}")
+    wanted, path = loaded.settings.helper.path, given[0].getsockname()
+    if os.path.realpath(wanted) != os.path.realpath(path):
+        raise SocketError(f"helper.path: expected {path}, where the service manager listens, got {wanted}")
+    return given[0]
+
+
+def _check_writers(loaded: Loaded) -> None:
+    if loaded.written_by_others:
+        expected = "expected a file that nobody but root may write, since the helper takes its options from it"
+        raise ConfigError([f"{loaded.source}: {expected}, got one for {loaded.written_by_others}"])
+
+
+def serve(loaded: Loaded, listener: socket.socket, account: Account, lifeline: int | None = None) -> int:
     """Serve the front, which runs as `account`, until told to stop; give the exit status.
 
     Raises OptionError where a backend cannot work as configured.
@@ -58,14 +79,14 @@ def serve(loaded: Loaded, bound: BoundSocket, account: Account, lifeline: int | 
         Worker(connection, backends, loaded.digest, limits).run()
 
     helper = Helper(
-        bound.socket,
+        listener,
         work,
         caller_uid=account.uid,
         max_workers=WORKERS_PER_CHECK * sum(map(checks_at_once, ours)),
         orphan_deadline=settings.helper.check_deadline,
         lifeline=lifeline,
     )
-    log.info("the helper serves %s at %s", ", ".join(backends), bound.path)
+    log.info("the helper serves %s at %s", ", ".join(backends), settings.helper.path)
     if lifeline is None:
         notify.ready()
     return helper.run()

@@ -57,9 +57,12 @@ def start_helper(loaded: Loaded) -> int:
         raise ConfigError([f"{loaded.source}: backends: expected one that runs in the helper, got none"])
     account = privileges.account(loaded.settings.server.user)
     with ExitStack() as undone:
-        bound = helper.bind_socket(loaded, account)
-        undone.callback(_take_back, bound)
-        return helper.serve(loaded, bound, account)
+        listener = helper.given_socket(loaded)
+        if listener is None:
+            bound = helper.bind_socket(loaded, account)
+            undone.callback(_take_back, bound)
+            listener = bound.socket
+        return helper.serve(loaded, listener, account)
 
 
 def _serve(loaded: Loaded, listeners: Listeners, lifeline: int | None = None) -> int:
@@ -86,7 +89,7 @@ def _helper(loaded: Loaded, account: Account, undone: ExitStack) -> tuple[parent
     _make(loaded.settings.helper.path.parent, 0o755, UNCHANGED)
     bound = helper.bind_socket(loaded, account)
     undone.callback(_take_back, bound)
-    return (lambda lifeline: helper.serve(loaded, bound, account, lifeline)), bound
+    return (lambda lifeline: helper.serve(loaded, bound.socket, account, lifeline)), bound
 
 
 def _take_back(bound: BoundSocket) -> None:
