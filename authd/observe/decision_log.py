@@ -42,7 +42,7 @@ class DecisionLog:
         fields = self._fields(decision)
         match self._form:
             case LogFormat.LOGFMT:
-                line = " ".join(f"{name}={_quoted(value)}" for name, value in fields.items())
+                line = _logfmt(fields)
             case LogFormat.JSON:
                 line = json.dumps(fields)
         self._write(line, "authd")
@@ -69,10 +69,13 @@ class DecisionLog:
             "backend": decision.backend,
             "route": decision.route,
             "reason": decision.reason,
+            "cache": decision.cache,
             "duration": f"{decision.duration:.6f}",
         }
         if decision.answer is Answer.REFUSAL and decision.outcome is not NotAsked.PROTOCOL_ERROR:
             fields["tag"] = self.tag(request.password)
+        if decision.is_repeated:
+            fields["repeat"] = "yes"
         return fields
 
     def tag(self, password: Secret) -> str:
@@ -92,6 +95,12 @@ def logwatch_line(decision: Decision) -> str:
     }
     shown = " ".join(f"[{name}={_UNSAFE.sub(_escaped, value)}]" for name, value in fields.items())
     return f"{'do_auth':<16}: auth failure: {shown}"
+
+
+def _logfmt(fields: dict[str, str]) -> str:
+    if not _BARE("".join(fields.values())):  # one look at all: nearly every line is plain
+        fields = {name: _quoted(value) for name, value in fields.items()}
+    return " ".join(map("=".join, fields.items()))
 
 
 def _quoted(value: str) -> str:

@@ -3,6 +3,7 @@
 import logging
 import os
 import select
+import stat
 import threading
 import traceback
 from collections import deque
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import asyncio  # a privileged parent that logs needs none of it
 
 MAX_WAITING = 1024 * 1024  # bytes that wait for a slow reader; what comes beyond is counted and left out
+GATHERING = 0.02  # seconds for which lines are gathered before they are written
 RETRY = 0.1  # seconds until a reader that was not ready is asked again
 
 # What poll(2) calls writable takes this much of a pipe without blocking (pipe(7), PIPE_BUF).
@@ -21,7 +23,7 @@ MAX_WRITE = select.PIPE_BUF
 
 
 class StderrTarget:
-    """Lines to a descriptor: at once before the loop runs, then gathered and written once a turn of the loop."""
+    """Lines to a descriptor: at once before the loop runs, then gathered for a moment and written together."""
 
     def __init__(self, descriptor: int = 2) -> None:
         self._descriptor = descriptor
@@ -32,6 +34,9 @@ class StderrTarget:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.get_ident()
         self._scheduled = False
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+        self._max_write = MAX_WAITING if stat.S_ISREG(os.fstat(descriptor).st_mode) else MAX_WRITE
 
     def attach(self, loop: "asyncio.AbstractEventLoop") -> None:
         """From now on write from this loop, which runs on the calling thread and in the calling process."""
@@ -54,10 +59,8 @@ class StderrTarget:
     def flush(self) -> None:
         """Write what can be written without waiting."""
         self._scheduled = False
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLOUT)
         while self._waiting:
-            if not poll.poll(0):
+            if not self._poll.poll(0):
                 self._retry()
                 return
             try:
@@ -69,9 +72,9 @@ class StderrTarget:
 
     def _write_some(self) -> None:
         chunk = bytearray(self._waiting.popleft())
-        while self._waiting and len(chunk) + len(self._waiting[0]) <= MAX_WRITE:
+        while self._waiting and len(chunk) + len(self._waiting[0]) <= self._max_write:
             chunk += self._waiting.popleft()
-        written = os.write(self._descriptor, chunk[:MAX_WRITE])
+        written = os.write(self._descriptor, chunk[: self._max_write])
         self._size -= written
         if written < len(chunk):
             self._waiting.appendleft(bytes(chunk[written:]))
@@ -94,7 +97,7 @@ class StderrTarget:
     def _schedule(self) -> None:
         if not self._scheduled and self._loop is not None:
             self._scheduled = True
-            self._loop.call_soon(self.flush)
+            self._loop.call_later(GATHERING, self.flush)
 
     def _retry(self) -> None:
         if not self._scheduled and self._loop is not None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authd.config.settings import LogFormat, LogLevel, LogSettings
+from authd.config.settings import LogFormat, LogLevel, LogSettings, ThrottleAnswer
 from authd.decide.decision import Decision, NotAsked, answer_to
 from authd.observe.decision_log import DecisionLog
 from authd_backends import Client, Outcome, Request, Secret
@@ -22,9 +22,20 @@ LOGWATCH = re.compile(
 names = st.binary(max_size=40).map(lambda value: value.decode("utf-8", "surrogateescape"))
 
 
-def decision(outcome: Outcome | NotAsked, request: Request) -> Decision:
+def decision(outcome: Outcome | NotAsked, request: Request, *, is_repeated: bool = False) -> Decision:
     return Decision(
-        request, "saslauthd", outcome, answer_to(outcome), "as it were", "users", "passwd-file", "default", 0.25
+        request,
+        "saslauthd",
+        outcome,
+        answer_to(outcome, ThrottleAnswer.TEMPFAIL),
+        "as it were",
+        "users",
+        "passwd-file",
+        "default",
+        "miss",
+        is_repeated,
+        0.25,
+        0.0,
     )
 
 
@@ -40,7 +51,7 @@ def test_an_acceptance_is_one_line_of_our_own() -> None:
 
     expected = (
         "event=auth outcome=accepted user=alice realm=example.org service=smtp login=alice rip=192.0.2.1 "
-        'backend=users route=default reason="as it were" duration=0.250000'
+        'backend=users route=default reason="as it were" cache=miss duration=0.250000'
     )
     assert lines(decision(Outcome.ACCEPTED, request)) == [(expected, "authd")]
 
@@ -124,3 +135,9 @@ def test_what_was_no_request_has_no_tag() -> None:
 
     assert "[mech=-] [reason=protocol_error]" in compatible
     assert "tag=" not in own
+
+
+def test_a_wrong_password_that_was_seen_before_is_told_as_such() -> None:
+    _, (own, _) = lines(decision(Outcome.WRONG_PASSWORD, Request("alice", Secret(b"x")), is_repeated=True))
+
+    assert own.endswith(" repeat=yes")

@@ -29,13 +29,13 @@ def test_before_the_loop_runs_a_line_is_written_at_once(pipe: tuple[int, int]) -
     assert os.read(pipe[0], 100) == f"authd[{PID}]: hello\n".encode()
 
 
-def test_on_the_loop_the_lines_of_a_turn_are_written_together(pipe: tuple[int, int]) -> None:
+def test_on_the_loop_the_lines_of_a_moment_are_written_together(pipe: tuple[int, int]) -> None:
     async def live() -> bytes:
         target = StderrTarget(pipe[1])
         target.attach(asyncio.get_running_loop())
         target.write("one")
         target.write("two", "saslauthd")
-        await asyncio.sleep(0)
+        await asyncio.sleep(2 * targets.GATHERING)
         return os.read(pipe[0], 100)
 
     assert asyncio.run(live()) == f"authd[{PID}]: one\nsaslauthd[{PID}]: two\n".encode()
@@ -48,7 +48,7 @@ def test_lines_of_other_threads_come_through_the_loop(pipe: tuple[int, int]) -> 
         thread = threading.Thread(target=target.write, args=("from a thread",))
         thread.start()
         thread.join()
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(2 * targets.GATHERING)
         return os.read(pipe[0], 100)
 
     assert asyncio.run(live()) == f"authd[{PID}]: from a thread\n".encode()
@@ -69,7 +69,7 @@ def test_a_reader_that_does_not_read_never_stops_us_and_is_told_how_much_it_miss
         target.attach(asyncio.get_running_loop())
         for _ in range(sent):
             target.write(line)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(2 * targets.GATHERING)
         received = os.read(reader, capacity)
         os.set_blocking(reader, False)
         target.write("the last")
