@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from authd.config.settings import ThrottleAnswer
 from authd.decide.cache import Accepted, Cache, Lookup, Refused
@@ -18,8 +19,7 @@ from authd_backends.contract import Outcome, Request, Secret, Verdict
 NOBODY = Request("", Secret(b""))
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A request on its route, and what is known of it before anybody is asked."""
 
     arrival: Arrival
@@ -99,11 +99,16 @@ class Authenticator:
                 return self._end_throttled(asked, "user")
             case _:
                 pass
+        route = asked.route
         urgency = Urgency.OWNER if is_owner else self._urgency(asked)
-        verdict, member = await steps.flights.share(
-            (asked.digest, asked.identity), lambda: asked.route.chain.ask(request, urgency)
-        )
-        return self._end_asked(asked, verdict, member, generation)
+        if route.is_inline:
+            verdict, member = await route.chain.ask(request, urgency)
+        else:
+            key = (asked.digest, asked.identity)
+            verdict, member = await steps.flights.share(key, lambda: route.chain.ask(request, urgency))
+        if not (is_owner and verdict.outcome is Outcome.ACCEPTED and not route.caches):  # known already
+            steps.cache.remember(asked.identity, asked.digest, verdict.outcome, generation, member)
+        return self._end_asked(asked, verdict, member)
 
     def _urgency(self, asked: Asked) -> Urgency:
         is_known = self._steps.throttle.is_known(asked.name, asked.request.client)
@@ -129,14 +134,13 @@ class Authenticator:
             is_repeated=lookup is Lookup.NEGATIVE_HIT,
         )
 
-    def _end_asked(self, asked: Asked, verdict: Verdict, member: Member, generation: object) -> Decision:
-        """Remember the verdict and end with it, or with what was known before the backends became unreachable."""
+    def _end_asked(self, asked: Asked, verdict: Verdict, member: Member) -> Decision:
+        """Count the verdict and end with it, or with what was known before the backends became unreachable."""
         steps, client = self._steps, asked.request.client
         if verdict.outcome is Outcome.UNAVAILABLE and not isinstance(verdict, Overload):
             stale = steps.cache.recall_stale(asked.identity, asked.digest) if asked.route.caches else None
             if stale is not None:
                 return self._end_stale(asked, verdict.reason, stale)
-        steps.cache.remember(asked.identity, asked.digest, verdict.outcome, generation, member)
         is_repeated = False
         match verdict.outcome:
             case Outcome.ACCEPTED:

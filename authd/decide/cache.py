@@ -2,10 +2,9 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from enum import Enum
 from hmac import compare_digest
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from authd.config.settings import CacheSettings
 from authd.decide.chain import Member
@@ -18,8 +17,7 @@ V = TypeVar("V")
 JITTER = 0.1  # of a lifetime, at most: or all that came in together would be asked again together
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """A password that was accepted: an answer until `fresh_until`, a memory from then on."""
 
     digest: bytes
@@ -29,8 +27,7 @@ class Accepted:
     member: Member  # whose verdict it was
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     outcome: Outcome
     until: float
     generation: Hashable

@@ -55,11 +55,15 @@ class Chain:
         """
         found: list[tuple[Verdict, Member]] = []
         for member in self.members:
-            verdict = await _ask_safely(member, request, urgency)
+            try:
+                answer = member.ask(request, urgency)
+                verdict = answer if isinstance(answer, Verdict) else await answer
+            except Exception as error:
+                verdict = _defect(member, error)
             found.append((verdict, member))
             if not self._goes_on(verdict.outcome):
                 break
-        return min(found, key=lambda each: (_RANK[each[0].outcome], not isinstance(each[0], Overload)))
+        return _counting(found)
 
     def _goes_on(self, outcome: Outcome) -> bool:
         match outcome:
@@ -73,17 +77,20 @@ class Chain:
                 return False
 
 
-async def _ask_safely(member: Member, request: Request, urgency: Urgency) -> Verdict:
+def _counting(found: list[tuple[Verdict, Member]]) -> tuple[Verdict, Member]:
+    """Of all that was heard, the verdict that counts; of two outages that of our own making."""
+    if len(found) == 1:
+        return found[0]
+    return min(found, key=lambda each: (_RANK[each[0].outcome], not isinstance(each[0], Overload)))
+
+
+def _defect(member: Member, error: Exception) -> Verdict:
     """What a backend raises is a defect: an outage for the client and a line for the operator.
 
     The error's own text is left out, since it may quote what the client sent.
     """
-    try:
-        answer = member.ask(request, urgency)
-        return answer if isinstance(answer, Verdict) else await answer
-    except Exception as error:
-        log.error("backend %s: %s", member.name, where_raised(error))  # noqa: TRY400
-        return Verdict(Outcome.UNAVAILABLE, f"defect: {type(error).__name__}")
+    log.error("backend %s: %s", member.name, where_raised(error))
+    return Verdict(Outcome.UNAVAILABLE, f"defect: {type(error).__name__}")
 
 
 def where_raised(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """What is known when a request has been decided."""
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from authd.config.settings import ThrottleAnswer
 from authd.protocols.errors import Answer
@@ -16,8 +16,7 @@ class NotAsked(Enum):
     THROTTLED = "throttled"
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A request, and what is known of its way here."""
 
     request: Request
@@ -26,8 +25,7 @@ class Arrival:
     arrived: float  # time.monotonic() at accept
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """One request's end: who, what, how long, and where the answer came from."""
 
     request: Request  # with the login that the route made

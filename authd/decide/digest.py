@@ -20,10 +20,8 @@ class Digester:
         """The digest of the password as it was sent by this user on this route."""
         digest = self._base.copy()
         fingerprint, user, realm, service, _ = identity
-        for text in (user, realm, service):
-            encoded = text.encode("utf-8", "surrogateescape")
-            digest.update(len(encoded).to_bytes(4, "big") + encoded)
-        digest.update(fingerprint + request.password.reveal())
+        names = f"{user}\0{realm}\0{service}\0".encode("utf-8", "surrogateescape")  # no codec lets a NUL into a name
+        digest.update(fingerprint + names + request.password.reveal())
         return digest.digest()
 
 

@@ -22,6 +22,7 @@ class Route:
     matches: Callable[[Arrival], bool]
     with_login: Callable[[Request], Request | None]  # None where the login would be empty
     chain: Chain
+    is_inline: bool  # every backend answers at once
     caches: bool  # whether it answers from the cache
     uses_client: bool
     fingerprint: bytes  # of all that decides what its answers mean
@@ -46,12 +47,14 @@ def route_of(settings: RouteSettings, number: int, chain: Chain, options: object
     share what is remembered only where they would ask the same, and nothing outlives a change.
     """
     meaning = (settings.login, settings.backends, settings.on_wrong_password, settings.on_unavailable, options)
+    is_inline = all(member.is_inline for member in chain.members)
     return Route(
         settings.name or str(number),
         _matcher(settings),
         login_maker(settings.login),
         chain,
-        caches=settings.cache and not all(member.is_inline for member in chain.members),
+        is_inline=is_inline,
+        caches=settings.cache and not is_inline,
         uses_client=any(member.uses_client for member in chain.members),
         fingerprint=blake2b(repr(meaning).encode("utf-8", "surrogateescape"), digest_size=FINGERPRINT_BYTES).digest(),
     )

@@ -30,14 +30,15 @@ class SaslauthdCodec:
 
         Raises ProtocolError as soon as no further bytes can make it a request.
         """
-        arrived = len(data)
+        whole = data.tobytes()
+        arrived = len(whole)
         position = total = 0
         fields = []
         for field in _FIELDS:
             start = position + 2
             if start > arrived:
                 return None
-            (count,) = _COUNT.unpack_from(data, position)
+            (count,) = _COUNT.unpack_from(whole, position)
             total += count
             if total > MAX_FIELDS:
                 raise ProtocolError(f"{field}: expected at most {MAX_FIELDS} bytes in all fields, got {total}")
@@ -46,7 +47,7 @@ class SaslauthdCodec:
             position = start + count
             if position > arrived:
                 return None
-            value = bytes(data[start:position])
+            value = whole[start:position]
             if b"\0" in value:
                 raise ProtocolError(f"{field}: expected no NUL, got one")
             fields.append(value)
@@ -57,7 +58,7 @@ class SaslauthdCodec:
             realm.decode("utf-8", "surrogateescape"),
             service.decode("utf-8", "surrogateescape"),
             "",
-            None if position == arrived else _client(data, position),
+            None if position == arrived else _client(whole, position),
         )
 
     def encode(self, answer: Answer, text: str = "") -> bytes:
@@ -70,7 +71,7 @@ class SaslauthdCodec:
                 return _COUNT.pack(len(body)) + body
 
 
-def _client(data: memoryview, position: int) -> Client | None:
+def _client(data: bytes, position: int) -> Client | None:
     """The fifth field if it is whole and an address; anything else is surplus, which is ignored."""
     start = position + 2
     if start > len(data):
@@ -78,7 +79,7 @@ def _client(data: memoryview, position: int) -> Client | None:
     (count,) = _COUNT.unpack_from(data, position)
     if start + count > len(data):
         return None
-    address, _, port = bytes(data[start : start + count]).partition(b";")
+    address, _, port = data[start : start + count].partition(b";")
     try:
         without_zone = address.decode("ascii").partition("%")[0]  # a zone may be any text, and means nothing elsewhere
         return Client(str(ip_address(without_zone)), _port(port))

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from authd.server.admission import Admission
@@ -17,6 +17,7 @@ MAX_READ = 16 * 1024  # bytes taken from a socket at once: more than any request
 MAX_PARTIAL = 32 * 1024 * 1024  # bytes of unfinished requests, all connections together
 MAX_DRAINED = 64 * 1024  # bytes read and thrown away behind an answer
 DRAIN_DEADLINE = 1.0  # seconds for the client to close after its answer
+_AT_ONCE = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
 UNKNOWN_UID = -1  # the caller of a connection that the kernel does not tell
 
 
@@ -49,9 +50,11 @@ class Wire:
 
 def send(sock: socket.socket, answer: bytes) -> None:
     """Send the whole answer at once; a client that has gone or does not read gets none."""
-    with suppress(OSError):
-        if answer:
-            sock.send(answer, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+    if answer:
+        try:  # noqa: SIM105  # contextlib.suppress costs a microsecond at each answer
+            sock.send(answer, _AT_ONCE)
+        except OSError:
+            pass
 
 
 def turn_away(sock: socket.socket, answer: bytes) -> None:

@@ -1,7 +1,7 @@
 """Bytes to a reply: the codec, then the first step of the pipeline, taken by hand."""
 
 import logging
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from authd.decide.authenticator import Authenticator
 from authd.decide.chain import where_raised
@@ -27,8 +27,7 @@ _TEXTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """A request whose decision has to be waited for."""
 
     arrival: Arrival
@@ -36,8 +35,7 @@ class Pending:
     decision: Begun[Decision]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer's bytes, and when they are due: 0 is at once, else a time on the monotonic clock."""
 
     answer: bytes
@@ -57,6 +55,7 @@ class Desk:
     def __init__(self, authenticator: Authenticator, *, answer_texts: bool) -> None:
         self._authenticator = authenticator
         self._texts = _TEXTS if answer_texts else dict.fromkeys(_TEXTS, "")
+        self._encoded: dict[tuple[str, Outcome | NotAsked, Answer], bytes] = {}  # as many as there are endings
 
     def look(self, data: memoryview, listener: str, arrived: float) -> Reply | Pending | None:
         """Give the reply at once where nothing has to be waited for, None while the request is not whole.
@@ -95,4 +94,8 @@ class Desk:
 
     def _reply(self, codec: Codec, arrival: Arrival, decision: Decision) -> Reply:
         due = decision.answer_at if decision.answer_at > arrival.arrived else 0.0
-        return Reply(codec.encode(decision.answer, self._texts[decision.outcome]), due)
+        ending = (codec.name, decision.outcome, decision.answer)
+        answer = self._encoded.get(ending)
+        if answer is None:
+            answer = self._encoded[ending] = codec.encode(decision.answer, self._texts[decision.outcome])
+        return Reply(answer, due)
