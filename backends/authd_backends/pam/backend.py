@@ -66,6 +66,7 @@ class PamBackend:
     options_type: ClassVar[type] = PamOptions
     placement: ClassVar[Placement] = Placement.HELPER
     hashes_passwords: ClassVar[bool] = True  # pam_unix does; with modules that wait, `max_concurrent` is set
+    uses_client: ClassVar[bool] = True  # modules see PAM_RHOST: what one client was told is not another's answer
 
     def __init__(self, options: PamOptions) -> None:
         self._options = options
