@@ -11,7 +11,7 @@ from typing import Any
 
 from authd.config.load import Loaded
 from authd.config.settings import BackendSettings, HelperSettings, RouteSettings, Settings
-from authd.daemon.backends import checks_at_once, decides_by_client, placement, started
+from authd.daemon.backends import checks_at_once, decides_by_client, made, placement, started
 from authd.decide.authenticator import Authenticator, Steps
 from authd.decide.cache import Cache
 from authd.decide.chain import Chain, Member
@@ -81,7 +81,10 @@ def _member(settings: BackendSettings, helper: HelperSettings, digest: bytes) ->
             log.warning("backend %s: unavailable until authd helper runs: no socket %s", settings.name, helper.path)
         client = HelperClient(settings.name, helper.path, digest, helper.min_idle, time.monotonic)
         ask = _queue(settings, _as_tasks(client.check), cancellable=True).ask
-        return Member(settings.name, settings.type, ask, uses_client=uses_client)
+        generation = made(
+            settings
+        ).generation  # of an instance that is never asked: what it looks at needs no privilege
+        return Member(settings.name, settings.type, ask, generation, uses_client=uses_client)
     backend = started(settings)
     generation = backend.generation
     match kind:

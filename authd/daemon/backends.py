@@ -25,12 +25,17 @@ def decides_by_client(settings: BackendSettings) -> bool:
     return bool(getattr(backend_type(settings.type), "uses_client", False))
 
 
+def made(settings: BackendSettings) -> Any:
+    """Make a backend with its options, not started."""
+    return backend_type(settings.type)(settings.options)
+
+
 def started(settings: BackendSettings) -> Any:
     """Make a backend and start it. One whose store is out is kept: it may come back.
 
     Raises OptionError where it cannot work as configured.
     """
-    backend = backend_type(settings.type)(settings.options)
+    backend = made(settings)
     try:
         backend.start()
     except Unavailable as outage:

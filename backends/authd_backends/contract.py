@@ -108,7 +108,8 @@ class Placement(Enum):
 class Backend(Protocol):
     """A configured verifier that answers in one call (inline, thread, helper).
 
-    `check` returns a verdict for all that it foresees; what it raises is a defect and counts as UNAVAILABLE.
+    `check` returns a verdict for all that it foresees; what it raises is a defect and counts as UNAVAILABLE. A backend
+    that decides by the client says so with ``uses_client = True``: what is remembered of it is remembered by client.
     """
 
     options_type: ClassVar[type]
@@ -127,7 +128,10 @@ class Backend(Protocol):
         """Let go of everything. No check is under way or comes later."""
 
     def generation(self) -> Hashable:
-        """A cheap value that differs whenever what the backend knows may have changed; None where it cannot tell."""
+        """A cheap value that differs whenever what the backend knows may have changed; None where it cannot tell.
+
+        It may be asked of an instance that was not started: of a helper's backend the front asks one of its own.
+        """
 
 
 @runtime_checkable
