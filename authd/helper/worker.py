@@ -106,7 +106,7 @@ class Worker:
             or _ids() != self._ids
             or _has_children()
             or _leaks_descriptors(self._connection)
-            or _resident() > self._limits.max_memory
+            or _has_grown(self._limits.max_memory)
         )
 
     def _receive(self, end: float | None = None) -> Frame:
@@ -167,6 +167,8 @@ def _leaks_descriptors(connection: socket.socket) -> bool:
     return free > MAX_DESCRIPTOR
 
 
-def _resident() -> int:
-    """Bytes of memory that are this process's now (proc(5), statm)."""
-    return int(Path("/proc/self/statm").read_bytes().split()[1]) * PAGE
+def _has_grown(limit: int) -> bool:
+    """Whether this process has more bytes in memory now (proc(5), statm); one that never had more is not read."""
+    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 <= limit:
+        return False
+    return int(Path("/proc/self/statm").read_bytes().split()[1]) * PAGE > limit

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from signal import SIGKILL
 
@@ -50,6 +51,22 @@ backends = ["pam"]
 UNIX = "auth required pam_unix.so\naccount required pam_unix.so\n"
 HASH = hashed(b"secret", "$6$rounds=1000$saltsalt")
 HELPER_SOCKET = "/run/authd/helper.sock"
+TAKEN_OVER = f"""
+import asyncio, sys, time
+from pathlib import Path
+from authd.config.load import load
+from authd.helper.client import HelperClient
+from authd_backends import Request, Secret
+
+async def ask():
+    client = HelperClient("pam", Path("{HELPER_SOCKET}"), load(Path("{CONFIGURATION}")).digest, 1, time.monotonic)
+    for service in sys.argv[1:]:
+        verdict = await client.check(Request("alice", Secret(b"secret"), service=service))
+        print(verdict.outcome.value, verdict.reason)
+    client.close()
+
+asyncio.run(ask())
+"""
 SMTPD_CONF = "pwcheck_method: saslauthd\nmech_list: PLAIN LOGIN\n"
 
 
@@ -91,6 +108,25 @@ def test_a_module_that_hangs_is_an_outage_and_leaves_the_others_alone(authd: Aut
     assert asked(authd, "alice", "secret", "shadow") == OK
     asleep = ["sh", "-c", "grep -lz '^/bin/sleep' /proc/[0-9]*/cmdline"]
     wait_until(lambda: not authd.box.run(asleep, expect=None).stdout, "what the module had started to be killed")
+
+
+def test_modules_that_hang_do_not_keep_shadow_waiting(authd: Authd) -> None:
+    with ThreadPoolExecutor(16) as threads:
+        hanging = [threads.submit(asked, authd, "alice", f"secret {number}", "hang") for number in range(16)]
+        assert [asked(authd, "alice", "secret", "shadow") for _ in range(5)] == [OK] * 5
+        assert not all(answer.done() for answer in hanging)
+
+    assert {answer.result() for answer in hanging} == {TEMPORARY}
+
+
+def test_the_front_s_user_chooses_no_service_outside_the_list_and_names_no_file(authd: Authd) -> None:
+    """Whoever takes the front over has its user, its socket and its configuration."""
+    authd.box.write("/etc/pam.d/open", "auth required pam_permit.so\naccount required pam_permit.so\n")
+    services = ["smtp", "open", "../pam.d/smtp", "/etc/pam.d/open", ""]
+
+    done = authd.box.run([sys.executable, "-c", TAKEN_OVER, *services], user="authd")
+
+    assert done.stdout.splitlines() == ["accepted ", *["unknown_user service_not_allowed"] * 4]
 
 
 def test_the_front_has_no_privileges_and_the_helper_is_root(authd: Authd) -> None:
