@@ -15,6 +15,7 @@ from authd.daemon.assembly import Daemon, assemble
 from authd.observe.decision_log import DecisionLog
 from authd.observe.targets import StderrTarget, set_up_logging
 from authd.server.listener import Listener, Reserve
+from authd.server.loop_lag import LagCounters, LoopLag
 from authd.unix.privileges import forbid_core_dumps, raise_descriptor_limit
 from authd.unix.sockets import BoundSocket
 from authd_backends.errors import OptionError
@@ -68,6 +69,8 @@ async def _serve(
         log.error("%s", error)  # noqa: TRY400
         return 2
     stop = _stop_event(lifeline)
+    lag = LoopLag()
+    lag.start()
     reserve = Reserve()
     accepting = [
         Listener(bound.socket, str(settings_.path), daemon.connections, reserve) for settings_, bound in listeners
@@ -86,7 +89,8 @@ async def _serve(
     for listener in accepting:
         listener.stop()
     await _finish(daemon, settings.server.shutdown_deadline)
-    _tell_what_was_done(daemon)
+    lag.stop()
+    _tell_what_was_done(daemon, lag.counters)
     return 0
 
 
@@ -117,17 +121,20 @@ async def _finish(daemon: Daemon, shutdown_deadline: float) -> None:
     daemon.connections.give_up_all("authd is stopping")
 
 
-def _tell_what_was_done(daemon: Daemon) -> None:
+def _tell_what_was_done(daemon: Daemon, lag: LagCounters) -> None:
     counts = daemon.connections.counters
     outcomes = {f"{protocol}:{outcome}": count for (protocol, outcome), count in daemon.counters.requests.items()}
     told = " ".join(f"{name}={count}" for name, count in sorted(outcomes.items()))
     log.info(
-        "stopped after %d connections (%d ended early, %d too slow, %d evicted, %d turned away) %s",
+        "stopped after %d connections (%d ended early, %d too slow, %d evicted, %d turned away); "
+        "the loop was %.0f ms late at most and %d times too late; %s",
         counts.accepted,
         counts.ended_early,
         counts.too_slow,
         counts.evicted,
         counts.turned_away,
+        lag.longest * 1000,
+        lag.too_late,
         told,
     )
 
