@@ -10,7 +10,7 @@ from authd.decide.chain import Member
 from authd.decide.decision import Arrival, Decision, NotAsked, answer_to
 from authd.decide.digest import Digester, Identity, identity
 from authd.decide.failure_delay import FailureDelay
-from authd.decide.queue import Overload, Urgency
+from authd.decide.queue import NoAnswer, Urgency
 from authd.decide.route import Route, first_match
 from authd.decide.single_flight import SingleFlight
 from authd.decide.throttle import Throttle, UserBlock, name_of
@@ -137,7 +137,7 @@ class Authenticator:
     def _end_asked(self, asked: Asked, verdict: Verdict, member: Member) -> Decision:
         """Count the verdict and end with it, or with what was known before the backends became unreachable."""
         steps, client = self._steps, asked.request.client
-        if verdict.outcome is Outcome.UNAVAILABLE and not isinstance(verdict, Overload):
+        if verdict.outcome is Outcome.UNAVAILABLE and not isinstance(verdict, NoAnswer):
             stale = steps.cache.recall_stale(asked.identity, asked.digest) if asked.route.caches else None
             if stale is not None:
                 return self._end_stale(asked, verdict.reason, stale)

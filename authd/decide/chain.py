@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from authd.config.settings import Following
-from authd.decide.queue import Overload, Urgency
+from authd.decide.queue import NoAnswer, Overload, Urgency
 from authd_backends.contract import Outcome, Request, Verdict
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,8 @@ class Member:
 class Chain:
     """Backends in the order in which they are asked, and which outcomes end it.
 
-    UNKNOWN_USER goes on. ACCEPTED, DISABLED and EXPIRED end it. WRONG_PASSWORD and UNAVAILABLE do what was set.
+    UNKNOWN_USER goes on. ACCEPTED, DISABLED and EXPIRED end it. WRONG_PASSWORD and UNAVAILABLE do what was set, but an
+    Overload ends it: a flood must not bring the next backend to decide in place of this one.
     """
 
     members: Sequence[Member]
@@ -61,7 +62,7 @@ class Chain:
             except Exception as error:
                 verdict = _defect(member, error)
             found.append((verdict, member))
-            if not self._goes_on(verdict.outcome):
+            if isinstance(verdict, Overload) or not self._goes_on(verdict.outcome):
                 break
         return _counting(found)
 
@@ -78,10 +79,10 @@ class Chain:
 
 
 def _counting(found: list[tuple[Verdict, Member]]) -> tuple[Verdict, Member]:
-    """Of all that was heard, the verdict that counts; of two outages that of our own making."""
+    """Of all that was heard, the verdict that counts; of two outages that of a store that may be alive."""
     if len(found) == 1:
         return found[0]
-    return min(found, key=lambda each: (_RANK[each[0].outcome], not isinstance(each[0], Overload)))
+    return min(found, key=lambda each: (_RANK[each[0].outcome], not isinstance(each[0], NoAnswer)))
 
 
 def _defect(member: Member, error: Exception) -> Verdict:

@@ -21,8 +21,14 @@ class Urgency(IntEnum):
     ANYBODY = 3
 
 
-class Overload(Verdict):
-    """An outage of our own making, a full queue or a deadline: it says nothing of the store."""
+class NoAnswer(Verdict):
+    """The store did not answer in time. It may be slow or dead: nothing that was known before stands in for it."""
+
+    __slots__ = ()
+
+
+class Overload(NoAnswer):
+    """The store answers, but not fast enough for all who ask: a flood must not choose who is asked instead."""
 
     __slots__ = ()
 
@@ -78,11 +84,12 @@ class FairQueue(Generic[T]):
 
 
 class _Job:
-    __slots__ = ("answer", "request", "running")
+    __slots__ = ("answer", "came", "request", "running")
 
-    def __init__(self, request: Request, answer: "asyncio.Future[Verdict]") -> None:
+    def __init__(self, request: Request, loop: asyncio.AbstractEventLoop) -> None:
         self.request = request
-        self.answer = answer
+        self.answer: asyncio.Future[Verdict] = loop.create_future()
+        self.came = loop.time()
         self.running: asyncio.Future[Verdict] | None = None
 
 
@@ -109,11 +116,12 @@ class BackendQueue:
         self._cancellable = cancellable
         self._waiting: FairQueue[_Job] = FairQueue(max_queued)
         self._running = 0
+        self._answered = 0.0  # when a check last came to its own end, or the first of several began
 
     async def ask(self, request: Request, urgency: Urgency) -> Verdict:
         """Have the request checked when its turn comes."""
         loop = asyncio.get_running_loop()
-        job = _Job(request, loop.create_future())
+        job = _Job(request, loop)
         if self._running < self._slots_for(urgency):
             self._begin(job)
         else:
@@ -131,15 +139,19 @@ class BackendQueue:
     def _wait(self, job: _Job, urgency: Urgency) -> None:
         dropped = self._waiting.push(job, urgency, job.request.login)
         if dropped is not None and not dropped.answer.done():
-            dropped.answer.set_result(Overload(Outcome.UNAVAILABLE, f"queue full: {self._max_queued} are waiting"))
+            dropped.answer.set_result(self._in_vain(dropped, f"queue full: {self._max_queued} are waiting"))
 
     def _begin(self, job: _Job) -> None:
+        if not self._running:
+            self._answered = asyncio.get_running_loop().time()
         self._running += 1
         job.running = self._run(job.request)
         job.running.add_done_callback(lambda running: self._settle(job, running))
 
     def _settle(self, job: _Job, running: "asyncio.Future[Verdict]") -> None:
         self._running -= 1
+        if not running.cancelled():
+            self._answered = asyncio.get_running_loop().time()
         if not job.answer.done():
             if running.cancelled():
                 job.answer.cancel()
@@ -160,6 +172,12 @@ class BackendQueue:
 
     def _give_up(self, job: _Job) -> None:
         if not job.answer.done():
-            job.answer.set_result(Overload(Outcome.UNAVAILABLE, f"no answer within {self._deadline:g} s"))
+            job.answer.set_result(self._in_vain(job, f"no answer within {self._deadline:g} s"))
         if self._cancellable and job.running is not None:
             job.running.cancel()
+
+    def _in_vain(self, job: _Job, reason: str) -> NoAnswer:
+        """Tell a queue that is too long from a store that has answered nobody for as long as anybody is to wait."""
+        now = asyncio.get_running_loop().time()
+        hangs = self._answered <= min(job.came, now - self._deadline)
+        return (NoAnswer if job.running is not None or hangs else Overload)(Outcome.UNAVAILABLE, reason)

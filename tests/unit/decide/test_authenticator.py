@@ -11,7 +11,7 @@ from authd.decide.authenticator import Authenticator
 from authd.decide.chain import Chain, Member
 from authd.decide.counters import Counters
 from authd.decide.decision import Arrival, Decision, NotAsked, answer_to
-from authd.decide.queue import Overload, Urgency
+from authd.decide.queue import NoAnswer, Overload, Urgency
 from authd.decide.route import route_of
 from authd.protocols.errors import Answer
 from authd_backends import Client, Outcome, Request, Secret, Verdict
@@ -252,11 +252,12 @@ def test_known_passwords_are_rescued_while_the_store_cannot_be_reached() -> None
     assert wrong.outcome is Outcome.UNAVAILABLE
 
 
-def test_a_flood_that_fills_the_queue_rescues_nobody() -> None:
+@pytest.mark.parametrize("outage", [NoAnswer, Overload])
+def test_a_flood_that_fills_the_queue_rescues_nobody(outage: type[Verdict]) -> None:
     pipeline = Pipeline(Store(), cache=CacheSettings(ttl=30.0, stale_ttl=3600.0))
     pipeline.ask()
     pipeline.clock.now += 60
-    pipeline.store.verdict = Overload(Outcome.UNAVAILABLE, "queue full")
+    pipeline.store.verdict = outage(Outcome.UNAVAILABLE, "queue full")
 
     assert pipeline.ask().outcome is Outcome.UNAVAILABLE
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from authd.config.settings import Following
 from authd.decide.chain import Chain, Member
-from authd.decide.queue import Overload, Urgency
+from authd.decide.queue import NoAnswer, Overload, Urgency
 from authd_backends import Outcome, Request, Secret, Verdict
 
 REQUEST = Request("alice", Secret(b"a very secret word"))
@@ -106,9 +106,19 @@ def test_a_backend_that_has_to_be_awaited_is_awaited(fails: bool) -> None:
     assert verdict.outcome is (Outcome.UNAVAILABLE if fails else Outcome.ACCEPTED)
 
 
-def test_of_two_outages_that_of_our_own_making_counts() -> None:
-    """Or a flood that fills one queue would be taken for a store that cannot be reached."""
-    out, full = Verdict(Outcome.UNAVAILABLE, "dead"), Overload(Outcome.UNAVAILABLE, "queue full")
-    chain = Chain([Member("ldap", "test", lambda *_: out), Member("users", "test", lambda *_: full)])
+def test_of_two_outages_that_of_a_store_that_may_be_alive_counts() -> None:
+    """Or a flood that slows one store down would be taken for a store that cannot be reached."""
+    out, late = Verdict(Outcome.UNAVAILABLE, "dead"), NoAnswer(Outcome.UNAVAILABLE, "no answer")
+    chain = Chain([Member("users", "test", lambda *_: late), Member("ldap", "test", lambda *_: out)])
 
-    assert ask(chain)[0] is full
+    assert ask(chain)[0] is late
+
+
+@pytest.mark.parametrize(("outage", "asked"), [(NoAnswer, True), (Overload, False)])
+def test_a_flood_does_not_choose_which_backend_decides_and_a_store_that_hangs_starves_none(
+    outage: type[Verdict], asked: bool
+) -> None:
+    crowded, right = outage(Outcome.UNAVAILABLE, "no answer"), Verdict(Outcome.ACCEPTED)
+    chain = Chain([Member("ldap", "test", lambda *_: crowded), Member("users", "test", lambda *_: right)])
+
+    assert ask(chain)[0] is (right if asked else crowded)

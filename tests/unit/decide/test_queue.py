@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from authd.decide.queue import BackendQueue, FairQueue, Overload, Urgency
+from authd.decide.queue import BackendQueue, FairQueue, NoAnswer, Overload, Urgency
 from authd_backends import Outcome, Request, Secret, Verdict
 
 PLACES = 5
@@ -159,7 +159,7 @@ def test_a_full_queue_drops_its_lowest_class_and_not_the_newcomer() -> None:
 def test_a_check_that_hangs_is_an_outage_after_the_deadline_and_keeps_its_slot() -> None:
     async def story(backend: Backend, ask: Ask) -> None:
         hanging = ask("a")
-        assert await hanging == Overload(Outcome.UNAVAILABLE, "no answer within 0.02 s")
+        assert await hanging == NoAnswer(Outcome.UNAVAILABLE, "no answer within 0.02 s")
         waiting = ask("b")
         assert (await waiting).outcome is Outcome.UNAVAILABLE
         assert list(backend.running) == ["a"]
@@ -171,6 +171,34 @@ def test_a_check_that_hangs_is_an_outage_after_the_deadline_and_keeps_its_slot()
         assert (await after).outcome is Outcome.ACCEPTED
 
     live(lambda backend: backend.queue(1, 5, 0.02), story)
+
+
+def test_who_waits_behind_checks_that_hang_has_met_an_outage() -> None:
+    """A store that answers nobody must not starve the next of the chain."""
+
+    async def story(backend: Backend, ask: Ask) -> None:
+        hanging, waiting = ask("a"), ask("b")
+        await asyncio.wait([hanging, waiting])
+        dropped, _ = ask("c"), ask("d")
+        assert [type(await each) for each in (waiting, dropped)] == [NoAnswer, NoAnswer]
+
+    live(lambda backend: backend.queue(1, 1, 0.02), story)
+
+
+def test_who_waits_in_vain_for_a_store_that_answers_others_has_met_an_overload() -> None:
+    """A flood must not lead to the next of the chain."""
+
+    async def story(backend: Backend, ask: Ask) -> None:
+        ask("a")
+        ask("b")
+        waiting = ask("c")
+        await a_while()
+        backend.end("a")
+        await a_while()
+        assert "b" in backend.running
+        assert await waiting == Overload(Outcome.UNAVAILABLE, "no answer within 0.5 s")
+
+    live(lambda backend: backend.queue(1, 5, 0.5), story)
 
 
 def test_a_check_that_can_be_cancelled_gives_its_slot_back_at_the_deadline() -> None:
