@@ -1,14 +1,17 @@
 """The front's side of the helper: connections to workers, each with one check at a time."""
 
 import asyncio
+import os
 import socket
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from errno import EPERM
 from pathlib import Path
 
 from authd.helper.frames import MAX_FRAME, Answer, Check, Death, Frame, FrameError, Hello, encode, split
+from authd.unix.sockets import peer_credentials
 from authd_backends.contract import Outcome, Request, Verdict
 
 IDLE = 60.0  # seconds after which a worker that nobody needs goes
@@ -74,6 +77,7 @@ class HelperClient:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             connection.connect(str(self._path))  # AF_UNIX: at once, or EAGAIN where the backlog is full
+            _check_listener(connection)
             await asyncio.get_running_loop().sock_sendall(connection, self._hello)
         except BaseException:
             connection.close()
@@ -126,6 +130,13 @@ class HelperClient:
             self._idle.popleft().socket.close()
         if len(self._idle) > self._min_idle:
             self._timer = asyncio.get_running_loop().call_later(IDLE, self._let_idle_go)
+
+
+def _check_listener(connection: socket.socket) -> None:
+    """Raises PermissionError where somebody else than root, or than who we are, would be told passwords."""
+    uid = peer_credentials(connection).uid
+    if uid not in (0, os.geteuid()):
+        raise PermissionError(EPERM, f"expected a socket at which root listens, got uid {uid}")
 
 
 def _is_silent(connection: socket.socket) -> bool:

@@ -212,15 +212,11 @@ class Helper:
                 os.kill(pid, signal.SIGKILL)
 
     def _end_all(self) -> None:
-        for pid, connection in self._workers.items():
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
-            connection.close()
-        for pid in _children():
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        """Kill every child and whoever becomes one by that, until there is none."""
         with suppress(ChildProcessError):
             while True:
+                for pid in _children():
+                    os.kill(pid, signal.SIGKILL)
                 os.waitpid(-1, 0)
 
 

@@ -39,14 +39,17 @@ class Running:
         return (self.directory / "log").read_text()
 
     def children(self) -> list[int]:
-        pid = self.process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return children(self.process.pid)
 
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def client(self, backend: str = "deeds", configuration: bytes = DIGEST) -> HelperClient:
         return HelperClient(backend, self.path, configuration, 1, time.monotonic)
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @contextmanager
@@ -105,6 +108,15 @@ def gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
         return True
+
+
+def as_nobody(command: str, path: Path) -> "subprocess.Popen[str]":
+    """Run Python code as a user of no rights, to whom a path is opened."""
+    for directory in path.parents:
+        with suppress(PermissionError):
+            directory.chmod(directory.stat().st_mode | 0o711)
+    become = ["setpriv", f"--reuid={NOBODY}", "--clear-groups", "/usr/bin/python3", "-c", command]
+    return subprocess.Popen(become, stdout=subprocess.PIPE, text=True)
 
 
 def test_it_answers_who_asks_with_the_whole_verdict(tmp_path: Path) -> None:
@@ -324,6 +336,22 @@ def test_no_helper_is_an_outage(tmp_path: Path) -> None:
     assert verdict == Verdict(Outcome.UNAVAILABLE, f"helper {tmp_path}/helper.sock: No such file or directory")
 
 
+def test_somebody_else_who_listens_there_is_told_no_password(tmp_path: Path) -> None:
+    path = tmp_path / "helper.sock"
+    tmp_path.chmod(0o777)
+    client = HelperClient("deeds", path, DIGEST, 1, time.monotonic)
+    listening = f"s = socket.socket(1); s.bind({str(path)!r}); s.listen(); print('listening', flush=True)"
+    with as_nobody(f"import socket; {listening}; print(s.accept()[0].recv(100))", path) as somebody:
+        assert somebody.stdout is not None
+        assert somebody.stdout.readline() == "listening\n"
+
+        verdict = run(client, lambda: client.check(request("alice")))
+
+        reason = f"helper {path}: expected a socket at which root listens, got uid {NOBODY}"
+        assert verdict == Verdict(Outcome.UNAVAILABLE, reason)
+        assert somebody.communicate(timeout=60)[0] == "b''\n"
+
+
 def test_a_helper_that_comes_back_is_found_again(tmp_path: Path) -> None:
     with helper(tmp_path) as first:
         client = first.client()
@@ -351,6 +379,19 @@ def test_workers_end_with_the_helper(tmp_path: Path) -> None:
         running.process.kill()
 
         until(lambda: gone(worker), "the worker to die with its parent")
+
+
+def test_what_checks_left_behind_ends_with_the_helper(tmp_path: Path) -> None:
+    with helper(tmp_path, check_deadline=600) as running:
+        check(running, "child")
+        child = int((tmp_path / "child").read_text())
+        grandchildren = children(child)
+
+        running.process.terminate()
+        running.process.wait(60)
+
+        assert grandchildren
+        assert all(map(gone, [child, *grandchildren]))
 
 
 def test_a_worker_has_its_connection_and_nothing_else_of_the_world_around(tmp_path: Path) -> None:
@@ -382,18 +423,10 @@ def test_another_uid_is_refused_unheard(tmp_path: Path) -> None:
     other = os.getuid() + 1
     with helper(tmp_path, uid=other) as running:
         connecting = f"s = socket.socket(1); s.connect({str(running.path)!r}); print(s.recv(10))"
-        command = f"import socket\nfor _ in range(1000): {connecting}"
-        for directory in running.path.parents:
-            with suppress(PermissionError):
-                directory.chmod(directory.stat().st_mode | 0o711)
-        asked = subprocess.run(
-            ["setpriv", f"--reuid={NOBODY}", "--clear-groups", "/usr/bin/python3", "-c", command],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        with as_nobody(f"import socket\nfor _ in range(1000): {connecting}", running.path) as nobody:
+            printed, _ = nobody.communicate(timeout=60)
 
-        assert asked.stdout == "b''\n" * 1000
+        assert printed == "b''\n" * 1000
         assert running.log.count(f"refused uid {NOBODY}") == 1, "told once for many"
         assert running.children() == []
 
