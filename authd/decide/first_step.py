@@ -41,7 +41,14 @@ def begin(steps: Coroutine[Any, Any, T]) -> T | Begun[T]:
 def _go_on(steps: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
     try:
         yield awaited
-    except BaseException:
+    except GeneratorExit:
         steps.close()
         raise
+    except BaseException as error:  # the coroutine's own, to catch or to end with
+        try:
+            awaited = steps.throw(error)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        return (yield from _go_on(steps, awaited))
     return (yield from steps.__await__())
