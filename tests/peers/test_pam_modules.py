@@ -72,7 +72,7 @@ max_concurrent = 4
 
 @pytest.fixture(scope="module")
 def authd(box: Box) -> Iterator[Authd]:
-    box.run(["gcc", "-shared", "-fPIC", "-O1", "-D_FORTIFY_SOURCE=2", "-Wall", "-Wno-all", "-o", MODULE, SOURCE])
+    box.run(["gcc", "-shared", "-fPIC", "-O1", "-D_FORTIFY_SOURCE=2", "-o", MODULE, SOURCE])
     for service, stack in STACKS.items():
         pam.add_service(box, service, *stack)
     box.write("/etc/authd/asleep", "sleep 601 &\nsetsid sleep 602 &\nsleep 603\n")
