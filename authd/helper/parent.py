@@ -72,16 +72,23 @@ class Helper:
     def run(self) -> int:
         """Serve until SIGTERM, SIGINT or the end of the lifeline; give the exit status."""
         wake, woken = socket.socketpair()
+        with wake, woken, self._poll:
+            self._hear_signals(wake, woken)
+            gc.freeze()  # what is here stays shared with the workers
+            self._serve({self._listener.fileno(): self._accept, wake.fileno(): lambda: _discard(wake)})
+            signal.set_wakeup_fd(-1)
+        self._end_all()
+        return 0
+
+    def _hear_signals(self, wake: socket.socket, woken: socket.socket) -> None:
         for end in (wake, woken):
             end.setblocking(False)
         signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
         for number in HANDLED:
             signal.signal(number, self._on_signal)
-        gc.freeze()  # what is here stays shared with the workers
-        events: dict[int, Callable[[], None]] = {
-            self._listener.fileno(): self._accept,
-            wake.fileno(): lambda: _discard(wake),
-        }
+
+    def _serve(self, events: dict[int, Callable[[], None]]) -> None:
+        """Do what belongs to each descriptor that can be read; any other is the connection of a worker."""
         if self._lifeline is not None:
             events[self._lifeline] = self._stop
         for descriptor in events:
@@ -91,8 +98,6 @@ class Helper:
                 events.get(descriptor, partial(self._front_has_gone, descriptor))()
             self._bury()
             self._kill_due()
-        self._end_all()
-        return 0
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         if number in (signal.SIGTERM, signal.SIGINT):
