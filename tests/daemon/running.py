@@ -87,9 +87,13 @@ def running(
     command: Sequence[str] = AUTHD,
     environment: dict[str, str] | None = None,
 ) -> Iterator[Authd]:
-    """authd on `configuration`, in which ``DIR`` stands for the directory; ready, and ended with the block."""
+    """authd on `configuration`, in which ``DIR`` stands for the directory; ready, and ended with the block.
+
+    Without a section [throttle] of its own it neither throttles nor delays.
+    """
     file, log = directory / "authd.toml", directory / "log"
-    file.write_text(configuration.replace("DIR", str(directory)) + WITHOUT_DELAY)
+    throttle = "" if "[throttle]" in configuration else WITHOUT_DELAY
+    file.write_text(configuration.replace("DIR", str(directory)) + throttle)
     file.chmod(0o600)
     with log.open("ab") as written:
         process = subprocess.Popen(
