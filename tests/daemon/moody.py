@@ -95,11 +95,11 @@ def _lateness(mood: Path) -> float:
 
 
 def _verdict(mood: Path, request: Request) -> Verdict:
-    match mood.read_text():
-        case "raise":
-            raise LookupError(request.login)
-        case "unavailable":
-            return Verdict(Outcome.UNAVAILABLE, "connection refused")
+    text = mood.read_text()
+    if text == "raise":
+        raise LookupError(request.login)
+    if text == "unavailable":
+        return Verdict(Outcome.UNAVAILABLE, "connection refused")
     password = _USERS.get(request.login)
     if password is None:
         return Verdict(Outcome.UNKNOWN_USER)
