@@ -156,7 +156,7 @@ def main(
     )
     log.info("serving")
     status = helper.run()
-    log.info("%s", helper.counters)
+    log.info("%s, refused=%d", helper.counters, helper.refused)
     bound.unlink()
     return status
 
