@@ -137,7 +137,7 @@ def test_a_known_password_is_answered_during_an_outage_and_kept_through_it(start
 def test_a_stale_password_is_used_only_while_the_store_cannot_be_reached(
     start: Start, mood: Path, text: str, rescued: bytes
 ) -> None:
-    with start("loop", '[cache]\nttl = "0s"\nstale_ttl = "1h"\n') as authd:
+    with start("loop", '[cache]\nttl = "0s"\nstale_ttl = "1h"\n', deadline='"300ms"') as authd:
         assert ask(authd.socket, "alice", "right") == OK
         set_mood(mood, text)
 
