@@ -8,7 +8,7 @@ The client field, ``address;port``, is sent by cyrus-sasl's unreleased master al
 come and is never waited for: released clients wait for the answer after four fields.
 """
 
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from struct import Struct
 
 from authd.protocols.errors import Answer, ProtocolError
@@ -82,9 +82,14 @@ def _client(data: bytes, position: int) -> Client | None:
     address, _, port = data[start : start + count].partition(b";")
     try:
         without_zone = address.decode("ascii").partition("%")[0]  # a zone may be any text, and means nothing elsewhere
-        return Client(str(ip_address(without_zone)), _port(port))
+        return Client(str(_plain(ip_address(without_zone))), _port(port))
     except ValueError:
         return None
+
+
+def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Of ``::ffff:192.0.2.1`` the IPv4 address it is: as IPv6, all the world's would be one customer's /64."""
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
 def _port(digits: bytes) -> int:

@@ -115,6 +115,7 @@ def test_what_can_become_no_request_is_refused_at_once(sent: bytes, refusal: str
     [
         (b"192.0.2.1;4711", Client("192.0.2.1", 4711)),
         (b"2001:DB8::1;25", Client("2001:db8::1", 25)),
+        (b"::ffff:192.0.2.1;25", Client("192.0.2.1", 25)),
         (b"192.0.2.1", Client("192.0.2.1")),
         (b"192.0.2.1;99999", Client("192.0.2.1")),
         (b"192.0.2.1;x", Client("192.0.2.1")),
