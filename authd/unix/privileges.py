@@ -115,7 +115,11 @@ def _succeeds(become: Callable[[int], None], number: int) -> bool:
 
 
 def _capabilities(name: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError as error:
+        raise PrivilegeError(f"/proc/self/status: expected /proc to be mounted, got: {error.strerror}") from error
+    for line in status.splitlines():
         if line.startswith(f"{name}:"):
             return int(line.partition(":")[2], 16)
     raise PrivilegeError(f"/proc/self/status: expected a line {name}, got none")

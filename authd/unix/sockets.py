@@ -24,6 +24,7 @@ from typing import TypeVar
 
 PATIENCE = 2.0  # seconds; a front whose parent was killed lets go of its sockets within this
 PAUSE = 0.1  # seconds between two looks
+SO_PEERGROUPS = 59  # asm-generic/socket.h; Linux 4.13
 UNCHANGED = -1  # chown(2): leave the owner, or the group, as it is
 
 _UCRED = struct.Struct("iII")  # struct ucred: pid, uid, gid
@@ -49,6 +50,15 @@ class Credentials:
 def peer_credentials(connection: socket.socket) -> Credentials:
     """Ask the kernel who was at the other end when the connection was made."""
     return Credentials(*_UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)))
+
+
+def peer_groups(connection: socket.socket) -> tuple[int, ...]:
+    """Ask the kernel which supplementary groups who is at the other end had when the connection was made.
+
+    Raises OSError where there are more than 256, what Python's getsockopt(2) takes.
+    """
+    found = connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 1024)
+    return struct.unpack(f"{len(found) // 4}I", found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +156,8 @@ def _group_id(group: str | None) -> int:
 
 
 def _open_directory(directory: Path, group: str | None) -> int:
+    if not os.path.isdir("/proc/self/fd"):  # noqa: PTH112  # an address is made of it
+        raise SocketError("expected /proc to be mounted, got none")
     try:
         return os.open(directory, os.O_PATH | os.O_DIRECTORY)
     except FileNotFoundError:

@@ -87,6 +87,23 @@ def test_root_of_a_namespace_with_one_user_stays_who_it_is() -> None:
     assert told_by("print(os.geteuid(), may_drop())", "unshare", "--user", "--map-root-user") == ["0 False"]
 
 
+def test_what_needs_proc_says_so_where_it_is_not_mounted(as_root: None) -> None:
+    script = """
+from pathlib import Path
+from authd.unix.sockets import SocketError, bind
+try: may_drop()
+except PrivilegeError as error: print(error)
+try: bind(Path("/mux"), mode=0o600, owner=None, group=None, backlog=1)
+except SocketError as error: print(error)
+"""
+    without_proc = ("unshare", "--mount", "sh", "-ec", 'mount -t tmpfs none /proc; exec "$@"', "sh")
+
+    assert told_by(script, *without_proc) == [
+        "/proc/self/status: expected /proc to be mounted, got: No such file or directory",
+        "/mux: expected /proc to be mounted, got none",
+    ]
+
+
 def test_the_soft_limit_of_descriptors_becomes_the_hard_one() -> None:
     script = "import resource; print(raise_descriptor_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
 
