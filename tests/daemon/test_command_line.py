@@ -135,7 +135,8 @@ def test_ctrl_c_ends_it_by_sigint(tmp_path: Path) -> None:
     """A shell that sees an exit status instead goes on with its loop."""
     fifo = tmp_path / "authd.toml"
     os.mkfifo(fifo)
-    process = subprocess.Popen([*AUTHD, "check", "--config", str(fifo)], stderr=subprocess.PIPE)
+    not_ignored = ("env", "--default-signal=INT")  # as it is below a shell's job in the background
+    process = subprocess.Popen([*not_ignored, *AUTHD, "check", "--config", str(fifo)], stderr=subprocess.PIPE)
     with fifo.open("wb"):  # opens when the other end is being opened: it reads now
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=ENOUGH)
