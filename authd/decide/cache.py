@@ -1,7 +1,7 @@
 """What is remembered of decisions: who came in with what, and which passwords were refused a moment ago."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from enum import Enum
 from hmac import compare_digest
 from typing import NamedTuple, TypeVar
@@ -46,7 +46,7 @@ class Lookup(Enum):
 class Cache:
     """Two tables, each bounded, the longest unused going first: no flood of refusals pushes out who came in.
 
-    Accepted passwords stand under their user, one each; refused ones under their own digest, so that a password which
+    Accepted passwords stand under their user, one each; refused ones under user and digest, so that a password which
     was refused says nothing of any other.
     """
 
@@ -58,10 +58,14 @@ class Cache:
         self._clock = clock
         self._chance = chance
         self._accepted: OrderedDict[Identity, Accepted] = OrderedDict()
-        self._refused: OrderedDict[bytes, Refused] = OrderedDict()
+        self._refused: OrderedDict[tuple[Identity, bytes], Refused] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._accepted) + len(self._refused)
+
+    def __iter__(self) -> Iterator[Identity]:
+        """Those whose accepted password is remembered."""
+        return iter(self._accepted)
 
     def recall(self, identity: Identity, digest: bytes, generation: Hashable) -> Accepted | Refused | None:
         """What is known of this user's password and still holds, while the backends are of this generation."""
@@ -72,11 +76,11 @@ class Cache:
                 self._accepted.move_to_end(identity)
                 self.lookups[Lookup.HIT] += 1
                 return accepted
-        elif (refused := self._refused.get(digest)) is not None:
+        elif (refused := self._refused.get((identity, digest))) is not None:
             if now < refused.until and refused.generation == generation:
                 self.lookups[Lookup.NEGATIVE_HIT] += 1
                 return refused
-            del self._refused[digest]
+            del self._refused[identity, digest]
         self.lookups[Lookup.MISS] += 1
         return None
 
@@ -104,7 +108,7 @@ class Cache:
             case Outcome.ACCEPTED:
                 fresh_until = self._until(self._settings.ttl)
                 stale_until = fresh_until + self._settings.stale_ttl
-                self._refused.pop(digest, None)
+                self._refused.pop((identity, digest), None)
                 accepted = Accepted(digest, fresh_until, stale_until, generation, member)
                 self._put(self._accepted, identity, accepted)
             case Outcome.WRONG_PASSWORD | Outcome.UNKNOWN_USER:
@@ -112,7 +116,7 @@ class Cache:
                     self._accepted.pop(identity, None)
                 if self._settings.negative_ttl:
                     until = self._until(self._settings.negative_ttl)
-                    self._put(self._refused, digest, Refused(outcome, until, generation, member))
+                    self._put(self._refused, (identity, digest), Refused(outcome, until, generation, member))
             case Outcome.DISABLED | Outcome.EXPIRED:
                 self._accepted.pop(identity, None)
             case Outcome.UNAVAILABLE:

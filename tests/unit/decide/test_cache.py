@@ -180,6 +180,18 @@ def test_a_client_counts_where_it_may_decide() -> None:
     assert of("192.0.2.1", with_client=False) == of("192.0.2.2", with_client=False) == of(None, with_client=False)
 
 
+def test_what_one_client_was_refused_is_not_another_s_where_it_may_decide() -> None:
+    def of(address: str) -> Identity:
+        return identity(ROUTE, Request("alice", Secret(b""), client=Client(address)), with_client=True)
+
+    caching = Caching()
+
+    caching.remember("right", Outcome.WRONG_PASSWORD, of("192.0.2.8"))
+
+    assert caching.recall("right", of("192.0.2.8")) is Outcome.WRONG_PASSWORD
+    assert caching.recall("right", of("192.0.2.7")) is None
+
+
 def test_a_flood_of_refusals_pushes_out_nobody_who_came_in() -> None:
     caching = Caching(CacheSettings(max_entries=10))
     caching.remember("right", Outcome.ACCEPTED)
