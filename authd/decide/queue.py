@@ -84,12 +84,12 @@ class FairQueue(Generic[T]):
 
 
 class _Job:
-    __slots__ = ("answer", "came", "request", "running")
+    __slots__ = ("answer", "began", "came", "request", "running")
 
     def __init__(self, request: Request, loop: asyncio.AbstractEventLoop) -> None:
         self.request = request
         self.answer: asyncio.Future[Verdict] = loop.create_future()
-        self.came = loop.time()
+        self.came = self.began = loop.time()
         self.running: asyncio.Future[Verdict] | None = None
 
 
@@ -116,7 +116,18 @@ class BackendQueue:
         self._cancellable = cancellable
         self._waiting: FairQueue[_Job] = FairQueue(max_queued)
         self._running = 0
+        self.last_duration: float | None = None  # seconds that the check took which last came to its own end
         self._answered = 0.0  # when a check last came to its own end, or the first of several began
+
+    @property
+    def running(self) -> int:
+        """Checks that are under way."""
+        return self._running
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait for their turn."""
+        return len(self._waiting)
 
     async def ask(self, request: Request, urgency: Urgency) -> Verdict:
         """Have the request checked when its turn comes."""
@@ -142,8 +153,9 @@ class BackendQueue:
             dropped.answer.set_result(self._in_vain(dropped, f"queue full: {self._max_queued} are waiting"))
 
     def _begin(self, job: _Job) -> None:
+        job.began = asyncio.get_running_loop().time()
         if not self._running:
-            self._answered = asyncio.get_running_loop().time()
+            self._answered = job.began
         self._running += 1
         job.running = self._run(job.request)
         job.running.add_done_callback(lambda running: self._settle(job, running))
@@ -152,6 +164,7 @@ class BackendQueue:
         self._running -= 1
         if not running.cancelled():
             self._answered = asyncio.get_running_loop().time()
+            self.last_duration = self._answered - job.began
         if not job.answer.done():
             if running.cancelled():
                 job.answer.cancel()

@@ -2,7 +2,8 @@
 
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import copy
 from enum import Enum
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
@@ -58,9 +59,19 @@ class DistinctCounter:
         record[tag] = now
         return seen is None or seen <= now - self._window
 
-    def forget(self, name: str) -> None:
-        """Begin anew for this name."""
-        self._records.pop(name, None)
+    def __iter__(self) -> Iterator[str]:
+        """The names that are counted, the longest unused first."""
+        return iter(self._records)
+
+    def forget(self, name: str) -> bool:
+        """Begin anew for this name; False where it was not counted."""
+        return self._records.pop(name, None) is not None
+
+    def forget_all(self) -> int:
+        """Begin anew for all, and give how many were counted."""
+        count = len(self._records)
+        self._records.clear()
+        return count
 
     def names(self, least: int) -> list[str]:
         """Those that have reached a count."""
@@ -92,10 +103,13 @@ class Throttle:
 
     def __init__(self, settings: ThrottleSettings, clock: Callable[[], float]) -> None:
         self.throttled = {"address": 0, "user": 0}  # requests
+        self.blocks = settings.enabled
         self._settings = settings
         hard = settings.per_user_hard
         limits = [limit for limit in (settings.per_user, hard) if limit]
         self.users = DistinctCounter(max(limits, default=1), min(limits, default=1), settings.window, clock)
+        self.user_limit = min(limits, default=0) if settings.enabled else 0  # wrong passwords that block; 0: none do
+        self.address_limit = settings.per_address if settings.enabled else 0
         most = max(1, settings.per_address)
         self.addresses = DistinctCounter(most, most, settings.window, clock)
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -104,7 +118,7 @@ class Throttle:
 
     def blocks_address(self, name: str, client: Client | None) -> bool:
         """Whether nothing that comes from there is looked at, but for users who came in from there before."""
-        if not self._settings.enabled or client is None or not self._settings.per_address:
+        if not self.blocks or client is None or not self._settings.per_address:
             return False
         source = self._source(client.address)
         return (
@@ -116,7 +130,7 @@ class Throttle:
     def block_of(self, name: str, client: Client | None) -> UserBlock:
         """What this user's wrong passwords mean for who asks from there."""
         settings = self._settings
-        if not settings.enabled:
+        if not self.blocks:
             return UserBlock.NONE
         count = self.users(name)
         if settings.per_user_hard and count >= settings.per_user_hard:
@@ -143,6 +157,20 @@ class Throttle:
         self._known.move_to_end((name, client.address))
         if len(self._known) > MAX_RECORDS:
             self._known.popitem(last=False)
+
+    def forget(self, name: str) -> int:
+        """Begin anew for a user in any spelling and for an address or a /64; give how many of these were counted."""
+        try:
+            source = self._source(name)
+        except ValueError:
+            source = None
+        return self.users.forget(name_of(name)) + self.addresses.forget(source or name)
+
+    def without_blocks(self) -> "Throttle":
+        """This throttle, counting into the same tables, for one who is not to be blocked."""
+        twin = copy(self)
+        twin.blocks = False
+        return twin
 
     def _find_source(self, address: str) -> str | None:
         """What an address is counted as: itself, or the /64 of an IPv6 one; None where it is exempt."""

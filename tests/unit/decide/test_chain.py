@@ -122,3 +122,13 @@ def test_a_flood_does_not_choose_which_backend_decides_and_a_store_that_hangs_st
     chain = Chain([Member("ldap", "test", lambda *_: crowded), Member("users", "test", lambda *_: right)])
 
     assert ask(chain)[0] is (right if asked else crowded)
+
+
+def test_each_answer_of_each_backend_is_counted() -> None:
+    of_chain = members([Outcome.UNKNOWN_USER, Outcome.ACCEPTED, Outcome.ACCEPTED], [])
+
+    ask(Chain(of_chain))
+    ask(Chain(of_chain))
+
+    counted = [{outcome: count for outcome, count in member.answers.items() if count} for member in of_chain]
+    assert counted == [{Outcome.UNKNOWN_USER: 2}, {Outcome.ACCEPTED: 2}, {}]

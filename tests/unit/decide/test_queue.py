@@ -237,3 +237,26 @@ def test_what_a_check_raises_comes_out_where_it_is_awaited() -> None:
         assert isinstance(asked.exception(), LookupError)
 
     live(lambda backend: backend.queue(1, 5), story)
+
+
+def test_it_tells_how_many_run_and_wait_and_how_long_the_last_one_took() -> None:
+    async def story(backend: Backend, ask: Ask) -> None:
+        checks = [ask("alice"), ask("bob"), ask("carol")]
+        await a_while()
+        assert (queues[0].running, queues[0].queued, queues[0].last_duration) == (1, 2, None)
+
+        for login in ("alice", "bob", "carol"):
+            backend.end(login)
+            await a_while()
+
+        await asyncio.gather(*checks)
+        assert (queues[0].running, queues[0].queued) == (0, 0)
+        assert queues[0].last_duration is not None
+
+    queues: list[BackendQueue] = []
+
+    def queue_of(backend: Backend) -> BackendQueue:
+        queues.append(backend.queue(1, 5))
+        return queues[0]
+
+    live(queue_of, story)

@@ -163,6 +163,54 @@ def test_a_name_that_is_forgotten_begins_anew() -> None:
     throttle = Throttle(ThrottleSettings(per_user=1), Clock())
     guess(throttle, "alice", 1)
 
-    throttle.users.forget("alice")
+    assert throttle.forget("ALICE") == 1
 
     assert throttle.block_of("alice", None) is UserBlock.NONE
+    assert throttle.forget("alice") == 0
+
+
+@pytest.mark.parametrize("name", ["2001:db8::5", "2001:db8::/64"])
+def test_an_address_is_forgotten_by_itself_or_as_it_is_counted(name: str) -> None:
+    throttle = Throttle(ThrottleSettings(per_address=1), Clock())
+    client = Client("2001:db8::1")
+    guess(throttle, "alice", 1, client)
+
+    assert throttle.forget(name) == 1
+
+    assert not throttle.blocks_address("bob", client)
+
+
+def test_all_are_forgotten_at_once() -> None:
+    throttle = Throttle(ThrottleSettings(), Clock())
+    for name in "abc":
+        guess(throttle, name, 1)
+
+    assert throttle.users.forget_all() == 3
+
+    assert list(throttle.users) == []
+
+
+def test_its_twin_without_blocks_blocks_nobody_and_counts_for_both() -> None:
+    throttle = Throttle(ThrottleSettings(per_user=2, per_address=2), Clock())
+    twin = throttle.without_blocks()
+    guess(twin, "alice", 2, HERE)
+
+    assert (twin.block_of("alice", None), twin.blocks_address("bob", HERE)) == (UserBlock.NONE, False)
+    assert (throttle.block_of("alice", None), throttle.blocks_address("bob", HERE)) == (UserBlock.GUESSERS, True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "limits"),
+    [
+        (ThrottleSettings(), (10, 30)),
+        (ThrottleSettings(per_user_hard=5), (5, 30)),
+        (ThrottleSettings(per_user=0, per_address=0), (0, 0)),
+        (ThrottleSettings(enabled=False), (0, 0)),
+    ],
+)
+def test_the_limits_are_those_from_which_somebody_is_blocked(
+    settings: ThrottleSettings, limits: tuple[int, int]
+) -> None:
+    throttle = Throttle(settings, Clock())
+
+    assert (throttle.user_limit, throttle.address_limit) == limits
