@@ -1,7 +1,6 @@
 import json
 import re
 import shlex
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -129,7 +128,7 @@ def test_the_level_says_what_is_told(level: LogLevel, told: set[str]) -> None:
 
 
 def test_what_was_no_request_has_no_tag() -> None:
-    malformed = replace(decision(NotAsked.PROTOCOL_ERROR, Request("", Secret(b""))), mechanism="")
+    malformed = decision(NotAsked.PROTOCOL_ERROR, Request("", Secret(b"")))._replace(mechanism="")
 
     (compatible, _), (own, _) = lines(malformed)
 
