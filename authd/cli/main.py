@@ -10,7 +10,8 @@ from typing import NoReturn
 
 from authd import __version__
 
-COMMANDS = ("serve", "helper", "check", "test", "user")  # modules of this package, in the order of the help
+# modules of this package, in the order of the help
+COMMANDS = ("serve", "helper", "check", "test", "user", "status", "flush", "throttle", "explain")
 
 _FIRST_STEPS = """\
 first steps:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from authd.config.settings import ListenerSettings
 
 SYSTEM_SOCKET = Path("/run/saslauthd/mux")  # where Debian's libsasl2 looks
+CONTROL_NAME = "control.sock"
 SASL_GROUP = "sasl"  # on Debian: who may ask saslauthd
 
 
@@ -31,9 +32,13 @@ def default_text() -> str:
     """Give the embedded default as TOML. Raises ConfigError for a variable that is no absolute path."""
     from authd_backends.kinds import quoted
 
-    socket, users = quoted(str(default_socket())), quoted(str(default_users_file()))
-    group = f"group = {quoted(SASL_GROUP)}\n" if default_socket() == SYSTEM_SOCKET and _has_sasl_group() else ""
-    return f'[[listeners]]\npath = {socket}\n{group}\n[backends.users]\ntype = "passwd-file"\npath = {users}\n'
+    socket, users = default_socket(), default_users_file()
+    listener = f"[[listeners]]\npath = {quoted(str(socket))}\n"
+    backend = f'\n[backends.users]\ntype = "passwd-file"\npath = {quoted(str(users))}\n'
+    if socket != SYSTEM_SOCKET:  # not everybody can make /run/authd
+        return f"{listener}{backend}\n[control]\npath = {quoted(str(socket.with_name(CONTROL_NAME)))}\n"
+    group = f"group = {quoted(SASL_GROUP)}\n" if _has_sasl_group() else ""
+    return f"{listener}{group}{backend}"
 
 
 def default_listener() -> "ListenerSettings":

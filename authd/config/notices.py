@@ -6,7 +6,7 @@ from typing import Any
 from authd.config.location import Finding, Key
 from authd_backends.options import is_secret
 
-_SECTIONS_NOT_YET = ("metrics", "control")
+_SECTIONS_NOT_YET = ("metrics",)
 _TARGETS_NOT_YET = ("syslog", "journal")
 
 

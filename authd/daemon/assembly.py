@@ -5,12 +5,13 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from authd.config.load import Loaded
 from authd.config.settings import BackendSettings, HelperSettings, RouteSettings, Settings
+from authd.control.pieces import BackendAtWork, Pieces
 from authd.daemon.backends import checks_at_once, decides_by_client, made, placement, started
 from authd.decide.authenticator import Authenticator, Steps
 from authd.decide.cache import Cache
@@ -39,6 +40,7 @@ class Daemon:
 
     connections: Connections
     counters: Counters
+    pieces: Pieces
 
 
 def assemble(loaded: Loaded, record: Callable[[Decision], None], max_connections: int) -> Daemon:
@@ -47,18 +49,19 @@ def assemble(loaded: Loaded, record: Callable[[Decision], None], max_connections
     Raises OptionError where a backend cannot work as configured.
     """
     settings = loaded.settings
-    members = {each.name: _member(each, settings.helper, loaded.digest) for each in settings.backends}
-    counters = Counters()
-    authenticator = Authenticator(
-        _routes(settings, members), _steps(settings), (counters.count, record), time.monotonic
-    )
+    backends = [_at_work(each, settings.helper, loaded.digest) for each in settings.backends]
+    routes = _routes(settings, {each.settings.name: each.member for each in backends})
+    steps, counters = _steps(settings), Counters()
+    decided = (counters.count, record)
+    authenticator = Authenticator([route for _, route in routes], steps, decided, time.monotonic)
     connections = Connections(
         Desk(authenticator, answer_texts=settings.server.answer_texts),
         Limits(max_connections, settings.server.request_deadline, settings.server.read_deadline),
         ConnectionCounters(),
         time.monotonic,
     )
-    return Daemon(connections, counters)
+    pieces = Pieces(settings, backends, routes, steps, decided, counters, connections, time.monotonic())
+    return Daemon(connections, counters, pieces)
 
 
 def _steps(settings: Settings) -> Steps:
@@ -73,30 +76,41 @@ def _steps(settings: Settings) -> Steps:
     )
 
 
-def _member(settings: BackendSettings, helper: HelperSettings, digest: bytes) -> Member:
+def _at_work(settings: BackendSettings, helper: HelperSettings, digest: bytes) -> BackendAtWork:
     kind = placement(settings)
-    uses_client = decides_by_client(settings)
     if kind is Placement.HELPER:
-        if not helper.path.exists():
-            log.warning("backend %s: unavailable until authd helper runs: no socket %s", settings.name, helper.path)
-        client = HelperClient(settings.name, helper.path, digest, helper.min_idle, time.monotonic)
-        ask = _queue(settings, _as_tasks(client.check), cancellable=True).ask
-        generation = made(
-            settings
-        ).generation  # of an instance that is never asked: what it looks at needs no privilege
-        return Member(settings.name, settings.type, ask, generation, uses_client=uses_client)
+        return _in_helper(settings, helper, digest)
     backend = started(settings)
-    generation = backend.generation
     match kind:
         case Placement.INLINE:
             check: Callable[[Request], Verdict] = backend.check
-            return Member(settings.name, settings.type, lambda request, _: check(request), generation, is_inline=True)
+            member = Member(
+                settings.name, settings.type, lambda request, _: check(request), backend.generation, is_inline=True
+            )
+            return BackendAtWork(settings, kind, member)
         case Placement.THREAD:
             threads = Threads(settings.name, backend.check, checks_at_once(settings) + OWNER_SLOT)
-            ask = _queue(settings, threads.run, cancellable=False).ask
+            queue = _queue(settings, threads.run, cancellable=False)
         case Placement.LOOP:
-            ask = _queue(settings, _as_tasks(backend.check), cancellable=True).ask
-    return Member(settings.name, settings.type, ask, generation, uses_client=uses_client)
+            queue = _queue(settings, _as_tasks(backend.check), cancellable=True)
+    return _queued(settings, kind, queue, backend.generation)
+
+
+def _in_helper(settings: BackendSettings, helper: HelperSettings, digest: bytes) -> BackendAtWork:
+    if not helper.path.exists():
+        log.warning("backend %s: unavailable until authd helper runs: no socket %s", settings.name, helper.path)
+    client = HelperClient(settings.name, helper.path, digest, helper.min_idle, time.monotonic)
+    queue = _queue(settings, _as_tasks(client.check), cancellable=True)
+    generation = made(settings).generation  # of an instance that is never asked: what it looks at needs no privilege
+    return replace(_queued(settings, Placement.HELPER, queue, generation), helper=client)
+
+
+def _queued(
+    settings: BackendSettings, kind: Placement, queue: BackendQueue, generation: Callable[[], Hashable]
+) -> BackendAtWork:
+    uses_client = decides_by_client(settings)
+    member = Member(settings.name, settings.type, queue.ask, generation, uses_client=uses_client)
+    return BackendAtWork(settings, kind, member, checks_at_once(settings), queue)
 
 
 def _queue(
@@ -116,9 +130,9 @@ def _as_tasks(check: Callable[[Request], Coroutine[Any, Any, Verdict]]) -> Calla
     return lambda request: asyncio.get_running_loop().create_task(check(request))
 
 
-def _routes(settings: Settings, members: dict[str, Member]) -> list[Route]:
+def _routes(settings: Settings, members: dict[str, Member]) -> list[tuple[RouteSettings, Route]]:
     entries = settings.routes or (RouteSettings(name="default", backends=tuple(members)),)
-    return [_route(entry, number, settings, members) for number, entry in enumerate(entries, 1)]
+    return [(entry, _route(entry, number, settings, members)) for number, entry in enumerate(entries, 1)]
 
 
 def _route(entry: RouteSettings, number: int, settings: Settings, members: dict[str, Member]) -> Route:

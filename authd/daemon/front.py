@@ -10,6 +10,9 @@ from contextlib import suppress
 
 from authd.config.load import Loaded
 from authd.config.settings import ListenerSettings
+from authd.control.access import admin_gid
+from authd.control.commands import Commands
+from authd.control.server import ControlServer
 from authd.daemon import notify
 from authd.daemon.assembly import Daemon, assemble
 from authd.observe.decision_log import DecisionLog
@@ -32,12 +35,14 @@ def serve(
     loaded: Loaded,
     listeners: Sequence[tuple[ListenerSettings, BoundSocket]],
     *,
+    control: BoundSocket | None = None,
     owns_sockets: bool,
     lifeline: int | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT, or until `lifeline` (a pipe) has no writer any more; give the exit status.
 
-    `owns_sockets`: the socket files are unlinked at the end; otherwise the parent does that.
+    `control` listens for operators. `owns_sockets`: the socket files are unlinked at the end; otherwise the parent does
+    that.
     """
     settings = loaded.settings
     forbid_core_dumps()
@@ -47,7 +52,9 @@ def serve(
         target.attach(loop)
         set_up_logging(target, settings.log.level)
         try:
-            status = runner.run(_serve(loaded, listeners, target, owns_sockets=owns_sockets, lifeline=lifeline))
+            status = runner.run(
+                _serve(loaded, listeners, target, control=control, owns_sockets=owns_sockets, lifeline=lifeline)
+            )
         finally:
             target.flush()
     return status
@@ -58,6 +65,7 @@ async def _serve(
     listeners: Sequence[tuple[ListenerSettings, BoundSocket]],
     target: StderrTarget,
     *,
+    control: BoundSocket | None,
     owns_sockets: bool,
     lifeline: int | None,
 ) -> int:
@@ -78,20 +86,31 @@ async def _serve(
     for listener, (settings_, _) in zip(accepting, listeners, strict=True):
         listener.start()
         log.info("listening on %s", settings_.path)
+    operators = _operators(control, daemon)
     notify.ready()
 
     await stop.wait()
 
     notify.stopping()
     if owns_sockets:
-        for _, bound in listeners:
+        for bound in filter(None, (control, *(bound for _, bound in listeners))):
             bound.unlink()
+    if operators is not None:
+        operators.stop()
     for listener in accepting:
         listener.stop()
     await _finish(daemon, settings.server.shutdown_deadline)
     lag.stop()
     _tell_what_was_done(daemon, lag.counters)
     return 0
+
+
+def _operators(control: BoundSocket | None, daemon: Daemon) -> ControlServer | None:
+    if control is None:
+        return None
+    server = ControlServer(control.socket, Commands(daemon.pieces).answer, admin_gid())
+    server.start()
+    return server
 
 
 def _stop_event(lifeline: int | None) -> asyncio.Event:

@@ -10,14 +10,17 @@ from pathlib import Path
 from authd.config.default import SASL_GROUP, default_socket, default_users_file
 from authd.config.errors import ConfigError
 from authd.config.load import EMBEDDED, Loaded
-from authd.config.settings import ListenerSettings, Settings
+from authd.config.settings import ControlSettings, ListenerSettings, Settings
+from authd.control.access import ADMIN_GROUP, admin_gid
 from authd.daemon import helper, parent
 from authd.observe.targets import StderrTarget, set_up_logging
 from authd.unix import privileges, sockets
 from authd.unix.privileges import Account, may_drop
-from authd.unix.sockets import UNCHANGED, BoundSocket
+from authd.unix.sockets import UNCHANGED, BoundSocket, SocketError
 
 log = logging.getLogger(__name__)
+
+CONTROL_BACKLOG = 16
 
 Listeners = list[tuple[ListenerSettings, BoundSocket]]
 
@@ -37,13 +40,14 @@ def start(loaded: Loaded) -> int:
         _make_default_directories(account)
     with ExitStack() as undone:
         listeners = [(each, _opened(each, undone)) for each in settings.listeners]
+        control = _control(loaded, undone)
         helps = _helper(loaded, account, undone) if account is not None else None
         undone.pop_all()
     if account is None:
-        return _serve(loaded, listeners)
+        return _serve(loaded, listeners, control)
     return parent.keep_running(
-        partial(_serve, loaded, listeners),
-        [bound for _, bound in listeners],
+        partial(_serve, loaded, listeners, control),
+        [*(bound for _, bound in listeners), *([control] if control else [])],
         account,
         shutdown_deadline=settings.server.shutdown_deadline,
         helper=helps,
@@ -65,10 +69,10 @@ def start_helper(loaded: Loaded) -> int:
         return helper.serve(loaded, listener, account)
 
 
-def _serve(loaded: Loaded, listeners: Listeners, lifeline: int | None = None) -> int:
+def _serve(loaded: Loaded, listeners: Listeners, control: BoundSocket | None, lifeline: int | None = None) -> int:
     from authd.daemon import front  # below a parent, asyncio and all that follows is the child's alone
 
-    return front.serve(loaded, listeners, owns_sockets=lifeline is None, lifeline=lifeline)
+    return front.serve(loaded, listeners, control=control, owns_sockets=lifeline is None, lifeline=lifeline)
 
 
 def _account(settings: Settings) -> Account:
@@ -79,6 +83,24 @@ def _opened(listener: ListenerSettings, undone: ExitStack) -> BoundSocket:
     bound = sockets.bind(
         listener.path, mode=listener.mode, owner=listener.owner, group=listener.group, backlog=listener.backlog
     )
+    undone.callback(_take_back, bound)
+    return bound
+
+
+def _control(loaded: Loaded, undone: ExitStack) -> BoundSocket | None:
+    """Listen for operators. Where that cannot be had at the path that nobody has set, authd serves without it."""
+    path = loaded.settings.control.path
+    is_default = path == ControlSettings().path
+    group = ADMIN_GROUP if os.geteuid() == 0 and admin_gid() is not None else None
+    try:
+        if is_default:
+            _make(path.parent, 0o755, UNCHANGED)
+        bound = sockets.bind(path, mode=0o660 if group else 0o600, owner=None, group=group, backlog=CONTROL_BACKLOG)
+    except (SocketError, ConfigError) as error:
+        if not is_default:
+            raise
+        log.warning("control.path: serving without a control socket: %s", error)
+        return None
     undone.callback(_take_back, bound)
     return bound
 

@@ -15,6 +15,7 @@ OK, NO, TEMPORARY = b"\0\2OK", b"\0\2NO", b"\0\0"
 ENOUGH = 60.0  # seconds that nothing here needs
 WITHOUT_PRIVILEGES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 WITHOUT_DELAY = '\n[throttle]\nenabled = false\nfailure_delay = "0s"\n'  # where a test is not about guessing
+CONTROL = '\n[control]\npath = "DIR/control"\n'
 AUTHD = (sys.executable, "-m", "authd")
 
 
@@ -89,11 +90,12 @@ def running(
 ) -> Iterator[Authd]:
     """authd on `configuration`, in which ``DIR`` stands for the directory; ready, and ended with the block.
 
-    Without a section [throttle] of its own it neither throttles nor delays.
+    Without a section [throttle] of its own it neither throttles nor delays; its control socket is ``DIR/control``.
     """
     file, log = directory / "authd.toml", directory / "log"
     throttle = "" if "[throttle]" in configuration else WITHOUT_DELAY
-    file.write_text(configuration.replace("DIR", str(directory)) + throttle)
+    text = f"{configuration}{throttle}{CONTROL}"
+    file.write_text(text.replace("DIR", str(directory)))
     file.chmod(0o600)
     with log.open("ab") as written:
         process = subprocess.Popen(

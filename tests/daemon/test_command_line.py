@@ -68,13 +68,15 @@ def test_what_check_prints_is_a_configuration_that_is_printed_alike(config: Path
 
 
 def test_check_prints_warnings_and_is_content(config: Path) -> None:
-    config.write_text(USERS + "[control]\npath = '/run/x'\n")
+    config.write_text(USERS + "[metrics]\nlisten = '127.0.0.1:9479'\n")
 
     ended = authd("check", "--config", str(config))
 
     assert ended.returncode == 0
-    assert ended.stderr == f"{config}:5: control.path: not yet: read and checked, but without effect in this version\n"
-    assert 'path = "/run/x"\n' in ended.stdout
+    assert (
+        ended.stderr == f"{config}:5: metrics.listen: not yet: read and checked, but without effect in this version\n"
+    )
+    assert 'listen = "127.0.0.1:9479"\n' in ended.stdout
 
 
 def test_check_prints_every_error_and_nothing_else(config: Path) -> None:
@@ -156,7 +158,8 @@ def test_standard_streams_that_are_closed_are_taken_by_nothing_that_is_opened(tm
     """Or a client with the number of standard error would be sent the log."""
     (tmp_path / "users").write_text("alice:{PLAIN}right\n")
     config = tmp_path / "authd.toml"
-    config.write_text(f'[[listeners]]\npath = "{tmp_path}/mux"\n' + USERS.replace("/etc/authd", str(tmp_path)))
+    control = f'[control]\npath = "{tmp_path}/control"\n'
+    config.write_text(f'{control}[[listeners]]\npath = "{tmp_path}/mux"\n' + USERS.replace("/etc/authd", str(tmp_path)))
     serve = [*AUTHD, "serve", "--config", str(config)]
 
     process = subprocess.Popen(unprivileged(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *serve]))

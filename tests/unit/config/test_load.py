@@ -121,6 +121,25 @@ def test_without_any_file_the_embedded_default_is_used(tmp_path: Path, monkeypat
     assert listener.path == Path("/run/authd/mux")
 
 
+@pytest.mark.parametrize(
+    ("uid", "runtime", "path"),
+    [
+        (0, "", "/run/authd/control.sock"),
+        (0, "/run/mail", "/run/mail/control.sock"),
+        (1000, "", "/run/user/1000/authd/control.sock"),
+    ],
+)
+def test_the_embedded_default_s_control_socket_lies_beside_the_clients_but_for_the_system_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int, runtime: str, path: str
+) -> None:
+    monkeypatch.setattr(loading, "CONFIG_FILE", tmp_path / "absent" / "authd.toml")
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    monkeypatch.setenv("RUNTIME_DIRECTORY", runtime)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+
+    assert load(None).settings.control.path == Path(path)
+
+
 def test_a_runtime_directory_too_long_for_a_socket_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "CONFIG_FILE", tmp_path / "absent")
     monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/" + "a" * 100)

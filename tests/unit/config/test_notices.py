@@ -40,7 +40,6 @@ def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     "key",
     [
         "metrics.listen = '127.0.0.1:9479'",
-        "control.path = '/x'",
     ],
 )
 def test_what_only_a_later_version_heeds_is_told_where_it_is_set(tmp_path: Path, key: str) -> None:
@@ -59,7 +58,8 @@ def test_a_log_target_of_a_later_version_is_told(tmp_path: Path, target: str) ->
 
 
 def test_what_is_in_force_brings_no_warning(tmp_path: Path) -> None:
-    text = f'{USERS}[cache]\n[log]\ntarget = "stderr"\nformat = "json"\n[[routes]]\nbackends = ["users"]\n'
+    sections = '[cache]\n[control]\npath = "/x"\n'
+    text = f'{USERS}{sections}[log]\ntarget = "stderr"\nformat = "json"\n[[routes]]\nbackends = ["users"]\n'
 
     assert warnings(tmp_path, text) == []
 

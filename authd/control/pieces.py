@@ -1,0 +1,37 @@
+"""What the control socket is handed: the pieces at work, to be looked at and told what to forget."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from authd.config.settings import BackendSettings, RouteSettings, Settings
+from authd.decide.authenticator import Steps
+from authd.decide.chain import Member
+from authd.decide.counters import Counters
+from authd.decide.decision import Decision
+from authd.decide.queue import BackendQueue
+from authd.decide.route import Route
+from authd.helper.client import HelperClient
+from authd.server.connection import Connections
+from authd_backends.contract import Placement
+
+
+@dataclass(frozen=True, slots=True)
+class BackendAtWork:
+    settings: BackendSettings
+    placement: Placement
+    member: Member
+    slots: int = 0  # checks at once; one more is kept for who brings the password last accepted
+    queue: BackendQueue | None = None  # None: it answers at once
+    helper: HelperClient | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    settings: Settings
+    backends: Sequence[BackendAtWork]
+    routes: Sequence[tuple[RouteSettings, Route]]
+    steps: Steps
+    decided: Sequence[Callable[[Decision], None]]  # who is told of each decision
+    counters: Counters
+    connections: Connections
+    started: float  # on the monotonic clock
