@@ -8,6 +8,7 @@ from typing import Any
 from authd import __version__
 from authd.control import tables
 from authd.control.pieces import BackendAtWork, Pieces
+from authd.control.tables import Counts
 from authd_backends.contract import Placement
 
 MAX_LISTED = 1000  # names in one answer
@@ -16,8 +17,9 @@ MOST_REFUSED = 10
 
 async def status(pieces: Pieces) -> dict[str, Any]:
     """Give the state of the daemon as JSON has it."""
-    users = await tables.counts(pieces.steps.throttle.users)
-    addresses = await tables.counts(pieces.steps.throttle.addresses)
+    throttle = pieces.steps.throttle
+    users = await tables.counts(throttle.users, throttle.user_limit, MOST_REFUSED)
+    addresses = await tables.counts(throttle.addresses, throttle.address_limit, 0)
     return {
         "version": __version__,
         "pid": os.getpid(),
@@ -29,7 +31,7 @@ async def status(pieces: Pieces) -> dict[str, Any]:
         "backends": [_backend(each) for each in pieces.backends],
         "cache": _cache(pieces),
         "throttle": _throttle(pieces, users, addresses),
-        "most_refused": dict(users[:MOST_REFUSED]),
+        "most_refused": dict(users.highest),
         "helper": _helper(pieces),
     }
 
@@ -37,13 +39,13 @@ async def status(pieces: Pieces) -> dict[str, Any]:
 async def throttled(pieces: Pieces) -> dict[str, Any]:
     """Give who is blocked, with the number of different wrong passwords; of very many the first."""
     throttle = pieces.steps.throttle
-    users = _blocked(await tables.counts(throttle.users), throttle.user_limit)
-    addresses = _blocked(await tables.counts(throttle.addresses), throttle.address_limit)
+    users = await tables.counts(throttle.users, throttle.user_limit, MAX_LISTED)
+    addresses = await tables.counts(throttle.addresses, throttle.address_limit, MAX_LISTED)
     return {
-        "blocked_users": len(users),
-        "blocked_addresses": len(addresses),
-        "users": dict(users[:MAX_LISTED]),
-        "addresses": dict(addresses[:MAX_LISTED]),
+        "blocked_users": users.blocked,
+        "blocked_addresses": addresses.blocked,
+        "users": dict(users.highest[: users.blocked]),
+        "addresses": dict(addresses.highest[: addresses.blocked]),
     }
 
 
@@ -97,18 +99,13 @@ def _cache(pieces: Pieces) -> dict[str, Any]:
     }
 
 
-def _throttle(pieces: Pieces, users: list[tuple[str, int]], addresses: list[tuple[str, int]]) -> dict[str, Any]:
-    throttle = pieces.steps.throttle
+def _throttle(pieces: Pieces, users: Counts, addresses: Counts) -> dict[str, Any]:
     return {
         "enabled": pieces.settings.throttle.enabled,
-        "blocked_users": len(_blocked(users, throttle.user_limit)),
-        "blocked_addresses": len(_blocked(addresses, throttle.address_limit)),
-        "requests": dict(throttle.throttled),
+        "blocked_users": users.blocked,
+        "blocked_addresses": addresses.blocked,
+        "requests": dict(pieces.steps.throttle.throttled),
     }
-
-
-def _blocked(counts: list[tuple[str, int]], limit: int) -> list[tuple[str, int]]:
-    return [each for each in counts if each[1] >= limit] if limit else []
 
 
 def _helper(pieces: Pieces) -> dict[str, Any] | None:

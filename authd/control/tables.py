@@ -1,7 +1,9 @@
 """Looks through tables that may be large, a slice at a time: clients are answered in between."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from heapq import nsmallest
 from typing import TypeVar
 
 from authd.decide.cache import Cache
@@ -9,14 +11,25 @@ from authd.decide.throttle import DistinctCounter, name_of
 
 T = TypeVar("T")
 
-SLICE = 2000  # entries looked at in one go: 1 to 2 ms
+SLICE = 1000  # entries looked at in one go
 
 
-async def counts(counter: DistinctCounter) -> list[tuple[str, int]]:
-    """The names with their counts within the window, the highest first."""
-    found: list[tuple[str, int]] = []
-    await _look_through(counter, lambda name: found.append((name, counter(name))))
-    return sorted(((name, count) for name, count in found if count), key=lambda each: (-each[1], each[0]))
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Names with their different wrong passwords within the window."""
+
+    blocked: int  # how many have reached the limit
+    highest: list[tuple[str, int]]  # the highest first
+
+
+async def counts(counter: DistinctCounter, limit: int, most: int) -> Counts:
+    """Give the `most` highest, and how many have reached `limit`, where 0 is none."""
+    blocked, highest = 0, list[tuple[str, int]]()
+    async for names in _slices(counter):
+        found = [(name, count) for name in names if (count := counter(name))]
+        blocked += sum(count >= limit for _, count in found) if limit else 0
+        highest = nsmallest(most, highest + found, key=lambda each: (-each[1], each[0]))
+    return Counts(blocked, highest)
 
 
 async def flush(cache: Cache, user: str | None) -> int:
@@ -28,19 +41,16 @@ async def flush(cache: Cache, user: str | None) -> int:
         return cache.flush()
     wanted = name_of(user)
     meant = set()
-
-    def look(identity: tuple[bytes, str, str, str, object]) -> None:
-        _, name, realm, _, _ = identity
-        if wanted in (name_of(name), name_of(f"{name}@{realm}")):
-            meant.add(identity)
-
-    await _look_through(cache, look)
-    return cache.flush(meant.__contains__)
+    async for identities in _slices(cache):
+        for identity in identities:
+            _, name, realm, _, _ = identity
+            if wanted in (name_of(name), name_of(f"{name}@{realm}")):
+                meant.add(identity)
+    return cache.flush(meant)
 
 
-async def _look_through(table: Iterable[T], look: Callable[[T], object]) -> None:
+async def _slices(table: Iterable[T]) -> AsyncIterator[list[T]]:
     entries = list(table)
     for start in range(0, len(entries), SLICE):
-        for entry in entries[start : start + SLICE]:
-            look(entry)
+        yield entries[start : start + SLICE]
         await asyncio.sleep(0)

@@ -40,7 +40,7 @@ def start(loaded: Loaded) -> int:
         _make_default_directories(account)
     with ExitStack() as undone:
         listeners = [(each, _opened(each, undone)) for each in settings.listeners]
-        control = _control(loaded, undone)
+        control = _control(loaded, account, undone)
         helps = _helper(loaded, account, undone) if account is not None else None
         undone.pop_all()
     if account is None:
@@ -87,11 +87,11 @@ def _opened(listener: ListenerSettings, undone: ExitStack) -> BoundSocket:
     return bound
 
 
-def _control(loaded: Loaded, undone: ExitStack) -> BoundSocket | None:
+def _control(loaded: Loaded, account: Account | None, undone: ExitStack) -> BoundSocket | None:
     """Listen for operators. Where that cannot be had at the path that nobody has set, authd serves without it."""
     path = loaded.settings.control.path
     is_default = path == ControlSettings().path
-    group = ADMIN_GROUP if os.geteuid() == 0 and admin_gid() is not None else None
+    group = ADMIN_GROUP if account is not None and admin_gid() is not None else None
     try:
         if is_default:
             _make(path.parent, 0o755, UNCHANGED)

@@ -1,7 +1,7 @@
 """What is remembered of decisions: who came in with what, and which passwords were refused a moment ago."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from enum import Enum
 from hmac import compare_digest
 from typing import NamedTuple, TypeVar
@@ -122,13 +122,16 @@ class Cache:
             case Outcome.UNAVAILABLE:
                 pass
 
-    def flush(self, is_meant: Callable[[Identity], bool] = lambda _: True) -> int:
-        """Forget the accepted passwords of those who are meant, and all refused ones; give the number of the former."""
-        meant = [identity for identity in self._accepted if is_meant(identity)]
-        for identity in meant:
-            del self._accepted[identity]
+    def flush(self, meant: Iterable[Identity] | None = None) -> int:
+        """Forget the accepted passwords of these, or of all, and all refused ones; give the number of the former."""
+        before = len(self._accepted)
+        if meant is None:
+            self._accepted.clear()
+        else:
+            for identity in meant:
+                self._accepted.pop(identity, None)
         self._refused.clear()
-        return len(meant)
+        return before - len(self._accepted)
 
     def _until(self, lifetime: float) -> float:
         return self._clock() + lifetime * (1.0 - JITTER * self._chance())

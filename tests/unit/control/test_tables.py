@@ -4,6 +4,7 @@ import pytest
 
 from authd.config.settings import CacheSettings
 from authd.control import tables
+from authd.control.tables import Counts
 from authd.decide.cache import Cache
 from authd.decide.chain import Member
 from authd.decide.digest import Identity
@@ -85,4 +86,6 @@ def test_counts_come_the_highest_first_and_without_those_that_are_past() -> None
         for number in range(passwords):
             counter.add(name, bytes([number]))
 
-    assert asyncio.run(tables.counts(counter)) == [("many", 3), ("also", 1), ("few", 1)]
+    assert asyncio.run(tables.counts(counter, 2, 9)) == Counts(1, [("many", 3), ("also", 1), ("few", 1)])
+    assert asyncio.run(tables.counts(counter, 1, 2)) == Counts(3, [("many", 3), ("also", 1)])
+    assert asyncio.run(tables.counts(counter, 0, 0)) == Counts(0, [])
