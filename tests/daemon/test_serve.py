@@ -132,6 +132,17 @@ def test_silent_clients_do_not_delay_the_end(authd: Authd) -> None:
     assert everything(half) in (b"", TEMPORARY)
 
 
+def test_the_end_waits_for_no_request_however_long_the_deadlines_are(tmp_path: Path) -> None:
+    write_users(tmp_path, "alice")
+    hour = '[server]\nrequest_deadline = "1h"\nread_deadline = "1h"\nshutdown_deadline = "1h"\n'
+    with running(tmp_path, CONFIGURATION + hour, sockets=("mux", "second")) as authd:
+        silent = connect(authd.socket)
+        assert ask(authd.socket, "alice", "right") == OK
+
+        assert authd.stop() == 0
+        assert everything(silent) == b""
+
+
 def test_a_second_instance_on_the_same_socket_refuses_to_start(authd: Authd, tmp_path: Path) -> None:
     second = subprocess.run(
         unprivileged([*AUTHD, "serve", "--config", str(tmp_path / "authd.toml")]),

@@ -306,14 +306,16 @@ def test_a_backend_is_closed_while_its_index_is_under_way(
     assert _warnings(caplog) == []
 
 
-def test_an_unknown_user_takes_as_long_as_a_known_one(make: Make) -> None:
+@pytest.mark.parametrize("other", ["nobody", "locked"])
+def test_an_unknown_and_a_locked_user_take_as_long_as_a_known_one(users: Path, make: Make, other: str) -> None:
+    files.replace(users, f"alice:{CHEAP}\nlocked:!{CHEAP}\n".encode())
     backend = make()
-    known, unknown = [], []
+    of_known, of_other = [], []
     for _ in range(30):
-        known.append(_seconds(backend, "alice"))
-        unknown.append(_seconds(backend, "nobody"))
+        of_known.append(_seconds(backend, "alice"))
+        of_other.append(_seconds(backend, other))
 
-    assert 0.5 < median(unknown) / median(known) < 2
+    assert 0.5 < median(of_other) / median(of_known) < 2
 
 
 def _seconds(backend: PasswdFileBackend, login: str) -> float:

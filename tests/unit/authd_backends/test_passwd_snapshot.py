@@ -251,3 +251,15 @@ def test_other_threads_run_while_a_large_file_is_indexed(write: Write) -> None:
     longest = max(after - before for before, after in pairwise(turns))
     assert longest < (turns[-1] - turns[0]) / 2
     assert snapshot.find(b"user99999") == b"user99999:$y$j9T$x"
+
+
+def test_a_file_written_within_this_tick_of_the_clock_is_to_be_opened_again(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another change in the same tick may leave it the same stamp."""
+    path = write(b"alice:1\n")
+    written = path.stat().st_ctime
+
+    for later, provisional in (0.0, True), (0.019, True), (0.021, False), (-0.9, True), (-1.1, False):
+        monkeypatch.setattr(time, "time", lambda later=later: written + later)
+        assert PasswdSnapshot(path).is_provisional is provisional

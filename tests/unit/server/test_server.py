@@ -23,7 +23,7 @@ from authd.server import holds as holds_module
 from authd.server.connection import Connections, Limits
 from authd.server.counters import ConnectionCounters
 from authd.server.desk import Desk
-from authd.server.listener import Listener, Reserve
+from authd.server.listener import ACCEPTS_PER_TURN, Listener, Reserve
 from authd_backends import Outcome, Request, Verdict
 from tests.unit.decide.pieces import Pieces
 
@@ -127,6 +127,8 @@ async def serving(
 ) -> AsyncIterator[Server]:
     limits = Limits(max_connections, request_deadline, read_deadline)
     server = Server(path / "mux", ask, limits, answer_texts=answer_texts, failure_delay=failure_delay)
+    defects: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: defects.append(context))
     try:
         yield server
     finally:
@@ -134,6 +136,7 @@ async def serving(
         server.listener.stop()
         server.connections.give_up_all("the test is over")
         assert len(server.connections) == 0
+        assert defects == []
 
 
 Test = Callable[[], Coroutine[Any, Any, None]]
@@ -362,6 +365,72 @@ def test_unfinished_requests_are_bounded_together(tmp_path: Path, monkeypatch: p
     asyncio.run(live())
 
 
+def test_who_alone_sends_more_than_the_bound_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "MAX_PARTIAL", 1000)
+
+    async def live() -> None:
+        async with serving(tmp_path) as server:
+            assert await server.ask(counted(b"a" * 4000)) == b""
+            assert server.counters.evicted == 1
+
+    asyncio.run(live())
+
+
+async def send_for_ever(client: socket.socket) -> None:
+    async with asyncio.timeout(ENOUGH):
+        while True:
+            await asyncio.get_running_loop().sock_sendall(client, bytes(10_000))
+
+
+def test_who_does_not_stop_sending_is_closed_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "DRAIN_DEADLINE", 1e6)
+
+    async def live() -> None:
+        async with serving(tmp_path) as server:
+            client = await server.connect(b"\0\0")
+            with pytest.raises(BrokenPipeError):
+                await send_for_ever(client)
+            client.close()
+
+    asyncio.run(live())
+
+
+def test_who_sent_a_request_in_pieces_keeps_his_slot_while_he_is_worked_for(tmp_path: Path) -> None:
+    asked: list[Request] = []
+
+    def ask(request: Request) -> Awaitable[Verdict]:
+        asked.append(request)
+        return never(request)
+
+    async def live() -> None:
+        async with serving(tmp_path, ask, max_connections=1) as server:
+            working = await server.connect(GOOD[:9])
+            await server.until(lambda: len(server.connections) == 1)
+            working.send(GOOD[9:])
+            await server.until(lambda: len(asked) == 1)
+            assert await server.ask(GOOD) == TEMPORARY
+            assert server.counters.evicted == 0
+            working.close()
+
+    asyncio.run(live())
+
+
+def test_many_newcomers_leave_the_loop_its_turns(tmp_path: Path) -> None:
+    async def live() -> None:
+        async with serving(tmp_path) as server:
+            clients = []
+            for _ in range(2 * ACCEPTS_PER_TURN):
+                client = socket.socket(socket.AF_UNIX)
+                client.connect(str(server.path))
+                clients.append(client)
+            server.listener._readable()
+            assert server.counters.accepted == ACCEPTS_PER_TURN
+            for client in clients:
+                client.close()
+
+    asyncio.run(live())
+
+
 def test_running_out_of_descriptors_is_survived_and_told(tmp_path: Path) -> None:
     def hangs_for_bob(request: Request) -> Verdict | Awaitable[Verdict]:
         return never(request) if request.user == "bob" else at_once(request)
@@ -453,8 +522,10 @@ def test_an_accept_that_fails_for_any_other_reason_is_told_and_does_not_spin(
             listener.start()
             await server.until(lambda: "odd: expected to accept a client, got: Invalid argument" in caplog.text)
             assert await server.ask(GOOD) == OK
-            assert listener._paused is not None
+            pause = listener._paused
+            assert pause is not None
             listener.stop()
+            assert pause.cancelled()
 
     asyncio.run(live())
     assert caplog.text.count("expected to accept") < 10
