@@ -15,6 +15,7 @@ from authd_backends.kinds import Duration, Range, Size
 Deadline = Annotated[float, Duration(minimum=0.001, maximum=3600)]  # past the hour no client waits any more
 Span = Annotated[float, Duration()]
 Count = Annotated[int, Range(0, 1_000_000_000)]
+Tries = Annotated[int, Range(0, 1000)]  # each is kept while it counts
 SocketPath = Annotated[Path, SOCKET_PATH]
 Name = Annotated[str, NAME]
 Names = Annotated[tuple[str, ...], NAMES]
@@ -83,7 +84,7 @@ class BackendSettings:
     options: Any  # an instance of the backend's options_type
     deadline: Deadline = 5.0
     max_concurrent: Annotated[int, Range(1, 10_000)] | None = None  # None: the cores where it hashes, 32 where it waits
-    max_queued: Annotated[int, Range(0, 1_000_000)] = 256
+    max_queued: Annotated[int, Range(0, 10_000)] = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,9 +112,9 @@ class CacheSettings:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThrottleSettings:
     enabled: bool = True
-    per_user: Count = 10
-    per_user_hard: Count = 0
-    per_address: Count = 30
+    per_user: Tries = 10
+    per_user_hard: Tries = 0
+    per_address: Tries = 30
     window: Span = 600.0
     failure_delay: Annotated[float, Duration(maximum=60)] = 2.0
     answer: ThrottleAnswer = ThrottleAnswer.TEMPFAIL

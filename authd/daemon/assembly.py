@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import random
 import secrets
 import time
@@ -97,7 +98,7 @@ def _at_work(settings: BackendSettings, helper: HelperSettings, digest: bytes) -
 
 
 def _in_helper(settings: BackendSettings, helper: HelperSettings, digest: bytes) -> BackendAtWork:
-    if not helper.path.exists():
+    if not os.access(helper.path, os.F_OK):
         log.warning("backend %s: unavailable until authd helper runs: no socket %s", settings.name, helper.path)
     client = HelperClient(settings.name, helper.path, digest, helper.min_idle, time.monotonic)
     queue = _queue(settings, _as_tasks(client.check), cancellable=True)

@@ -46,8 +46,8 @@ class Lookup(Enum):
 class Cache:
     """Two tables, each bounded, the longest unused going first: no flood of refusals pushes out who came in.
 
-    Accepted passwords stand under their user, one each; refused ones under user and digest, so that a password which
-    was refused says nothing of any other.
+    Accepted passwords stand under their user, one each; refused ones under their digest, which is of this user's
+    password alone and has one length, however long the names are that a guesser makes up.
     """
 
     def __init__(self, settings: CacheSettings, clock: Callable[[], float], chance: Callable[[], float]) -> None:
@@ -58,7 +58,7 @@ class Cache:
         self._clock = clock
         self._chance = chance
         self._accepted: OrderedDict[Identity, Accepted] = OrderedDict()
-        self._refused: OrderedDict[tuple[Identity, bytes], Refused] = OrderedDict()
+        self._refused: OrderedDict[bytes, Refused] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._accepted) + len(self._refused)
@@ -76,11 +76,11 @@ class Cache:
                 self._accepted.move_to_end(identity)
                 self.lookups[Lookup.HIT] += 1
                 return accepted
-        elif (refused := self._refused.get((identity, digest))) is not None:
+        elif (refused := self._refused.get(digest)) is not None:
             if now < refused.until and refused.generation == generation:
                 self.lookups[Lookup.NEGATIVE_HIT] += 1
                 return refused
-            del self._refused[identity, digest]
+            del self._refused[digest]
         self.lookups[Lookup.MISS] += 1
         return None
 
@@ -108,7 +108,7 @@ class Cache:
             case Outcome.ACCEPTED:
                 fresh_until = self._until(self._settings.ttl)
                 stale_until = fresh_until + self._settings.stale_ttl
-                self._refused.pop((identity, digest), None)
+                self._refused.pop(digest, None)
                 accepted = Accepted(digest, fresh_until, stale_until, generation, member)
                 self._put(self._accepted, identity, accepted)
             case Outcome.WRONG_PASSWORD | Outcome.UNKNOWN_USER:
@@ -116,7 +116,7 @@ class Cache:
                     self._accepted.pop(identity, None)
                 if self._settings.negative_ttl:
                     until = self._until(self._settings.negative_ttl)
-                    self._put(self._refused, (identity, digest), Refused(outcome, until, generation, member))
+                    self._put(self._refused, digest, Refused(outcome, until, generation, member))
             case Outcome.DISABLED | Outcome.EXPIRED:
                 self._accepted.pop(identity, None)
             case Outcome.UNAVAILABLE:

@@ -17,11 +17,12 @@ class Digester:
         self._base = blake2b(key=key, digest_size=DIGEST_BYTES)
 
     def digest(self, identity: Identity, request: Request) -> bytes:
-        """The digest of the password as it was sent by this user on this route."""
+        """The digest of the password as it was sent by this user on this route, and from there where that counts."""
         digest = self._base.copy()
-        fingerprint, user, realm, service, _ = identity
-        names = f"{user}\0{realm}\0{service}\0".encode("utf-8", "surrogateescape")  # no codec lets a NUL into a name
-        digest.update(fingerprint + names + request.password.reveal())
+        fingerprint, user, realm, service, client = identity
+        address = client.address if client else ""
+        names = f"{user}\0{realm}\0{service}\0{address}\0"  # no codec lets a NUL into a name
+        digest.update(fingerprint + names.encode("utf-8", "surrogateescape") + request.password.reveal())
         return digest.digest()
 
 

@@ -156,8 +156,13 @@ class BackendQueue:
         job.began = asyncio.get_running_loop().time()
         if not self._running:
             self._answered = job.began
+        try:
+            job.running = self._run(job.request)
+        except Exception as error:  # the chain tells it, as if the check itself had raised it
+            if not job.answer.done():
+                job.answer.set_exception(error)
+            return
         self._running += 1
-        job.running = self._run(job.request)
         job.running.add_done_callback(lambda running: self._settle(job, running))
 
     def _settle(self, job: _Job, running: "asyncio.Future[Verdict]") -> None:

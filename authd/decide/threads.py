@@ -28,9 +28,9 @@ class Threads:
         """Check the request; at most `count` may be under way. Called on the loop, as all here but `_work`."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Verdict] = loop.create_future()
-        self._busy += 1
-        if self._busy > self._started:
+        if self._busy >= self._started:
             self._start_thread(loop)
+        self._busy += 1
         self._jobs.put((request, answer))
         return answer
 
@@ -40,9 +40,15 @@ class Threads:
             self._jobs.put(None)
 
     def _start_thread(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._started += 1
-        name = f"{self._name}-{self._started}"
-        threading.Thread(target=self._work, args=(loop,), name=name, daemon=True).start()
+        """Start one more. Where the system has none left those that run do the work; without any the check fails."""
+        name = f"{self._name}-{self._started + 1}"
+        try:
+            threading.Thread(target=self._work, args=(loop,), name=name, daemon=True).start()
+        except RuntimeError:
+            if not self._started:
+                raise
+        else:
+            self._started += 1
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         nice_this_thread(NICENESS)

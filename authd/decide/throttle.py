@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from enum import Enum
 from functools import lru_cache
+from hashlib import blake2b
 from ipaddress import ip_address, ip_network
 from itertools import islice
 
@@ -15,6 +16,8 @@ from authd_backends.contract import Client
 MAX_RECORDS = 65_536  # users, and addresses, that are counted at once
 SAMPLE = 8  # records looked at when one has to go
 TAG_BYTES = 6  # of a digest: enough to tell a few passwords of one user apart
+LONGEST_NAME = 128  # characters
+DIGEST_BYTES = 16
 IPV6_HOST_BITS = 64  # one customer has them all
 
 
@@ -183,7 +186,12 @@ class Throttle:
 
 
 def name_of(login: str) -> str:
-    """What all spellings of a login count as: NFKC, without case, and NFKC again, since folding may undo it."""
+    """What all spellings of a login count as: NFKC, without case, and NFKC again, since folding may undo it.
+
+    A name longer than any user's is its digest: what is counted is kept, and one character may become eighteen.
+    """
+    if len(login) > LONGEST_NAME:
+        return blake2b(login.encode("utf-8", "surrogateescape"), digest_size=DIGEST_BYTES).hexdigest()
     if login.isascii():
         return login.casefold()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", login).casefold())

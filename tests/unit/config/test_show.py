@@ -79,6 +79,7 @@ sockets = names.map(lambda name: Path("/run", name))
 deadlines = st.integers(1, 3000).map(lambda thousandths: thousandths / 1000)
 spans = st.integers(0, 10**9).map(lambda thousandths: thousandths / 1000)
 counts = st.integers(0, 10**9)
+tries = st.integers(0, 1000)
 
 
 @st.composite
@@ -148,9 +149,9 @@ def any_settings(draw: st.DrawFn) -> Settings:
             st.builds(
                 ThrottleSettings,
                 enabled=st.booleans(),
-                per_user=counts,
-                per_user_hard=counts,
-                per_address=counts,
+                per_user=tries,
+                per_user_hard=tries,
+                per_address=tries,
                 window=spans,
                 failure_delay=deadlines,
                 answer=st.sampled_from(ThrottleAnswer),

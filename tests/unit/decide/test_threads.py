@@ -3,6 +3,7 @@ import threading
 
 import pytest
 
+from authd.decide.queue import BackendQueue, Urgency
 from authd.decide.threads import Threads
 from authd_backends import Outcome, Request, Secret, Verdict
 
@@ -68,3 +69,47 @@ def test_an_answer_that_nobody_waits_for_any_more_is_dropped() -> None:
             threads.close()
 
     assert asyncio.run(live()).outcome is Outcome.ACCEPTED
+
+
+def test_a_moment_without_threads_is_an_outage_of_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system has none left twice, and some again after that."""
+    left = [RuntimeError("can't start new thread")] * 2
+    start = threading.Thread.start
+
+    def start_or_not(thread: threading.Thread) -> None:
+        if left:
+            raise left.pop()
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_or_not)
+
+    async def live() -> list[Outcome]:
+        threads = Threads("users", lambda _: Verdict(Outcome.ACCEPTED), 2)
+        queue = BackendQueue(threads.run, max_concurrent=1, max_queued=5, deadline=60.0, cancellable=False)
+        try:
+            for _ in range(2):
+                with pytest.raises(RuntimeError):
+                    await queue.ask(request("alice"), Urgency.ANYBODY)
+            answers = await asyncio.gather(*[queue.ask(request(name), Urgency.ANYBODY) for name in "abc"])
+        finally:
+            threads.close()
+        return [answer.outcome for answer in answers]
+
+    assert asyncio.run(live()) == [Outcome.ACCEPTED] * 3
+
+
+def test_where_no_further_thread_can_start_those_that_run_do_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def live() -> list[Verdict]:
+        threads = Threads("users", lambda request: Verdict(Outcome.ACCEPTED, request.user), 3)
+        try:
+            await threads.run(request("first"))
+            monkeypatch.setattr(threading.Thread, "start", _no_thread)
+            return await asyncio.gather(*[threads.run(request(name)) for name in "ab"])
+        finally:
+            threads.close()
+
+    assert [verdict.reason for verdict in asyncio.run(live())] == ["a", "b"]
+
+
+def _no_thread(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
