@@ -58,7 +58,7 @@ def _conditions(box: Box, plan: Plan) -> list[str]:
     return [
         f"{today}, {_processor()}, {os.cpu_count()} cores, {busy}",
         f"Linux {platform.release()}, Debian {debian}, Python {platform.python_version()}",
-        f"authd {authd.__version__} with its log; {cyrus} (`-n {PROCESSES} -a sasldb`); caches off, the same sasldb2",
+        f"authd {authd.__version__} with its log; {cyrus} (`-n {PROCESSES}`) on the same files; caches off unless said",
         f"medians of {plan.rounds} interleaved rounds of {plan.milliseconds / 1000:g} s; one connection a login",
     ]
 

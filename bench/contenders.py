@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.databases import write_passwd_file, write_sasldb
+from bench.databases import write_passwd_file, write_sasldb, write_system_users
 from bench.generator import load
 from tests.servers.authd import Authd
 from tests.servers.box import Box
@@ -16,6 +16,7 @@ from tests.servers.saslauthd import DIRECTORY, Saslauthd
 
 PACKAGES = ("sasl2-bin",)
 FEW = 100  # users
+SYSTEM_USERS = 64  # one for each client
 PROCESSES = "5"  # of the C daemon: its default, and Debian's
 
 _SOCKETS = "/run/authd"
@@ -31,6 +32,47 @@ type = "sasldb"
 [cache]
 enabled = false
 """
+
+_CACHED = f"""
+[[listeners]]
+path = "{_SOCKETS}/mux"
+
+[backends.users]
+type = "passwd-file"
+path = "{_FILES}/yescrypt"
+"""
+
+# smtp is asked of pam_permit, imap of pam_unix, pop of shadow itself
+_SYSTEM = f"""
+[[listeners]]
+path = "{_SOCKETS}/mux"
+
+[[listeners]]
+path = "{_SOCKETS}/cached"
+
+[backends.pam]
+type = "pam"
+
+[backends.shadow]
+type = "shadow"
+
+[[routes]]
+listeners = ["{_SOCKETS}/cached"]
+backends = ["pam"]
+
+[[routes]]
+services = ["pop"]
+backends = ["shadow"]
+cache = false
+
+[[routes]]
+backends = ["pam"]
+cache = false
+"""
+_PAM_SERVICES = {"smtp": "pam_permit.so", "imap": "pam_unix.so"}
+
+# Every guess reaches pam_unix, as it does in C: with the user throttle most would be told at once to come back later.
+_THROTTLED = "[throttle]\nper_user = 0\n"
 
 # One front for all four, so that they differ in nothing else.
 _FOUR = "[cache]\nenabled = false\n" + "".join(
@@ -60,11 +102,24 @@ class Contenders:
         for directory in (_SOCKETS, _FILES):
             box.make_directory(directory)
         self._own_sasldb(DATABASE, FEW)
+        self.stored = write_system_users(box, f"{_FILES}/yescrypt", SYSTEM_USERS)
+        for service, module in _PAM_SERVICES.items():
+            box.write(f"/etc/pam.d/{service}", f"auth required {module}\naccount required {module}\n")
 
     @contextmanager
     def authd(self) -> Iterator[Authd]:
         """Run authd on /etc/sasldb2."""
         yield from self._running(_PLAIN)
+
+    @contextmanager
+    def authd_with_cache(self) -> Iterator[Authd]:
+        """Run authd on a passwd-file with the system users and their hashes, cache on."""
+        yield from self._running(_CACHED)
+
+    @contextmanager
+    def authd_on_system_users(self, *, throttled: bool = False) -> Iterator[Authd]:
+        """Run authd on PAM and shadow, cache off but at the socket `cached`; `throttled`: refusals wait."""
+        yield from self._running(_SYSTEM + (_THROTTLED if throttled else ""))
 
     @contextmanager
     def authd_on_four_files(self, many: int) -> Iterator[Authd]:
@@ -75,9 +130,9 @@ class Contenders:
         yield from self._running(_FOUR)
 
     @contextmanager
-    def saslauthd(self) -> Iterator[Saslauthd]:
-        """Run the C daemon on /etc/sasldb2."""
-        daemon = Saslauthd(self.box, "sasldb", "-n", PROCESSES)
+    def saslauthd(self, mechanism: str = "sasldb", *flags: str) -> Iterator[Saslauthd]:
+        """Run the C daemon."""
+        daemon = Saslauthd(self.box, mechanism, "-n", PROCESSES, *flags)
         daemon.start()
         yield daemon
         daemon.stop()

@@ -5,8 +5,11 @@ from pathlib import Path
 
 from berkeleydb import db
 
+from authd_backends.hashes.libcrypt import hashed
 from bench.generator import REALM
+from tests.servers.box import Box
 
+PASSWORD = "secret"  # of every system user
 _CACHE = 256 << 20  # bytes: a million users in seconds
 
 
@@ -24,3 +27,15 @@ def write_passwd_file(path: Path, users: int) -> None:
     """Write passwords that are not hashed, so that finding the row is what is measured."""
     with path.open("w", encoding="ascii") as file:
         file.writelines(f"user{number}:{{PLAIN}}secret{number}\n" for number in range(users))
+
+
+def write_system_users(box: Box, path: str, users: int) -> str:
+    """Add them to the box, all with the password `PASSWORD`, and to a passwd-file; give their hash."""
+    stored = hashed(PASSWORD.encode(), "$y$j9T$saltsaltsaltsalt")  # as Debian makes it
+    numbers = range(users)
+    ids = "".join(f"user{number}:x:{5000 + number}:5000::/:/bin/sh\n" for number in numbers)
+    shadow = "".join(f"user{number}:{stored}:20000:0:99999:7:::\n" for number in numbers)
+    box.write("/etc/passwd", box.read("/etc/passwd") + ids)
+    box.write("/etc/shadow", box.read("/etc/shadow") + shadow, mode=0o640, group="shadow")
+    box.write(path, "".join(f"user{number}:{stored}\n" for number in numbers), mode=0o640, group="sasl")
+    return stored

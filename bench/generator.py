@@ -1,13 +1,16 @@
-"""The load generator: builds load.c and reads what it measured."""
+"""The programs in C: builds load.c and crypt_limit.c and reads what they measured."""
 
 import json
 import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 BUILD = Path(__file__).with_name("build")
-_SOURCE = Path(__file__).with_name("load.c")
 _COMPILE = ["cc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pthread"]
+_WITHOUT_END = ["-t", "86400000"]  # milliseconds, a day
+_DISTINCT = ["-N", "1000000000"]  # numbers for %d: hardly one comes twice
 
 REALM = "example.org"
 
@@ -30,23 +33,32 @@ class Sample:
     max: float
 
 
-def build() -> Path:
-    """Compile the generator where it is missing or older than its source."""
-    program = BUILD / "load"
+def build(name: str) -> Path:
+    """Compile a program where it is missing or older than its source."""
+    program, source = BUILD / name, Path(__file__).with_name(f"{name}.c")
     BUILD.mkdir(exist_ok=True)
-    if not program.exists() or program.stat().st_mtime < _SOURCE.stat().st_mtime:
-        subprocess.run([*_COMPILE, "-o", program, _SOURCE], check=True)
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        subprocess.run([*_COMPILE, "-o", program, source, "-lcrypt"], check=True)
     return program
 
 
-def load(socket: Path, *, clients: int, users: int, milliseconds: int = 0, requests: int = 0) -> Sample:
+def load(
+    socket: Path,
+    *,
+    clients: int,
+    users: int,
+    milliseconds: int = 0,
+    requests: int = 0,
+    service: str = "smtp",
+    password: str = "secret%d",
+) -> Sample:
     """Log in as ``user0`` to ``user{users - 1}`` in random order, for a time or a number of requests.
 
     Raises LoadError at any answer but OK, and at any connection without an answer.
     """
     amount = ["-n", str(requests)] if requests else ["-t", str(milliseconds)]
-    who = ["-u", "user%d", "-p", "secret%d", "-r", REALM, "-N", str(users)]
-    command = [str(build()), "-s", str(socket), "-c", str(clients), *amount, *who]
+    who = ["-u", "user%d", "-p", password, "-r", REALM, "-S", service, "-N", str(users)]
+    command = [str(build("load")), "-s", str(socket), "-c", str(clients), *amount, *who]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise LoadError(done.stderr.strip())
@@ -54,3 +66,22 @@ def load(socket: Path, *, clients: int, users: int, milliseconds: int = 0, reque
     if sample.errors:
         raise LoadError(f"{socket.name}: expected an answer each time, got none {sample.errors} times")
     return sample
+
+
+@contextmanager
+def guessing(socket: Path, users: Sequence[str], clients: int, service: str) -> Iterator[None]:
+    """So many clients guess at these users, hardly ever twice the same, whatever they are told."""
+    who = ["-c", str(max(1, clients // len(users))), "-p", "guess%d", "-e", "", "-r", REALM, "-S", service, *_DISTINCT]
+    command = [str(build("load")), "-s", str(socket), *who, *_WITHOUT_END]
+    with ExitStack() as stack:
+        for user in users:
+            guesser = stack.enter_context(subprocess.Popen([*command, "-u", user]))
+            stack.callback(guesser.kill)
+        yield
+
+
+def hashes_a_second(password: str, stored: str, milliseconds: int) -> float:
+    """Tell what crypt_r reaches on all cores together."""
+    command = [str(build("crypt_limit")), password, stored, str(milliseconds)]
+    rate: float = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["rate"]
+    return rate

@@ -25,7 +25,8 @@ enum { FIELDS = 4, FIELD_MAX = 2048, ANSWER_MAX = 1023, NUMBER_DIGITS = 20, PATI
 static const char usage[] =
     "usage: load -s SOCKET -u USER -p PASSWORD [-r REALM] [-S SERVICE] [-e OK|NO] [-c CLIENTS]\n"
     "            [-t MILLISECONDS | -n REQUESTS] [-N USERS]\n"
-    "With -N, each request takes a number below USERS, in random order, for %d in USER and PASSWORD.\n";
+    "With -N, each request takes a number below USERS, in random order, for %d in USER and PASSWORD;\n"
+    "where there are enough of them, no two clients take the same.\n";
 
 static struct {
     struct sockaddr_un address;
@@ -36,6 +37,7 @@ static struct {
 
 struct client {
     pthread_t thread;
+    long index;
     uint64_t random; /* state of a xorshift generator, never 0 */
     uint64_t *latencies; /* nanoseconds */
     size_t answers, room;
@@ -90,9 +92,17 @@ static size_t fill(char *text, const char *field, long number)
     return (size_t)(stpcpy(behind, place + 2) - text);
 }
 
+/* What two ask at the same moment a daemon may check once: each client has users of its own. */
+static long random_user(struct client *client)
+{
+    if (options.users < options.clients)
+        return (long)random_below(client, (uint64_t)options.users);
+    return (long)random_below(client, (uint64_t)(options.users / options.clients)) * options.clients + client->index;
+}
+
 static void encode(struct request *request, struct client *client)
 {
-    long number = options.users ? (long)random_below(client, (uint64_t)options.users) : 0;
+    long number = options.users ? random_user(client) : 0;
     for (int i = 0; i < FIELDS; i++) {
         size_t length = fill(request->texts[i], options.fields[i], number);
         request->counts[i] = htons((uint16_t)length);
@@ -236,6 +246,7 @@ static struct client *run_clients(void)
         fail("out of memory");
     pthread_barrier_init(&start, NULL, (unsigned)options.clients + 1);
     for (long i = 0; i < options.clients; i++) {
+        clients[i].index = i;
         clients[i].random = 0x9E3779B97F4A7C15u * (uint64_t)(i + 1);
         clients[i].requests = options.requests / options.clients + (i < options.requests % options.clients);
         int error = pthread_create(&clients[i].thread, NULL, run, &clients[i]);

@@ -3,16 +3,20 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TypedDict
 
 from bench.contenders import (
     FEW,
+    SYSTEM_USERS,
     Contenders,
     front_of,
     resident_kilobytes,
     seconds_since_start,
     wait_until_settled,
 )
-from bench.generator import Sample, load
+from bench.databases import PASSWORD
+from bench.flood import rows_of_good_logins
+from bench.generator import Sample, hashes_a_second, load
 from bench.report import Compared, Measured, Row
 from bench.rounds import interleaved
 
@@ -21,40 +25,71 @@ from bench.rounds import interleaved
 class Plan:
     """How much of it."""
 
-    rounds: int = 8
+    rounds: int = 5
     milliseconds: int = 2000  # of each run of the generator
     many: int = 1_000_000  # users
     requests: int = 100_000  # before the memory is looked at
     starts: int = 7
+    guessers: int = 200
+    logins: int = 20  # beside guessers, one every half second
 
 
 QUICK = Plan(
-    rounds=2, milliseconds=50, many=2000, requests=500, starts=1
+    rounds=2, milliseconds=50, many=2000, requests=500, starts=1, guessers=20, logins=1
 )  # shows that the bench works, measures nothing
+
+
+class Users(TypedDict):
+    """Who logs in: `user0` to `user{users - 1}`."""
+
+    users: int
+    password: str
+
+
+_IN_SASLDB: Users = {"users": FEW, "password": "secret%d"}
+_OF_THE_SYSTEM: Users = {"users": SYSTEM_USERS, "password": PASSWORD}
 
 
 def rows(contenders: Contenders, plan: Plan) -> Iterator[Row]:
     """Measure one thing after another."""
     with contenders.authd() as daemon, contenders.saslauthd():
-        for clients in (1, 4, 16, 64):
-            yield from _beside_saslauthd(contenders, plan, clients)
+        yield from _beside_saslauthd(contenders, plan, "sasldb, uncached", _IN_SASLDB, at_least=1.5)
         load(contenders.socket_of_authd(), clients=16, users=FEW, requests=plan.requests)
         yield _memory(front_of(daemon), plan)
+    with contenders.authd_with_cache(), contenders.saslauthd("shadow", "-c"):
+        yield from _beside_saslauthd(contenders, plan, "cached", _OF_THE_SYSTEM, at_least=1.0)
+    with contenders.authd_on_system_users(), contenders.saslauthd("pam"):
+        yield from _beside_saslauthd(contenders, plan, "pam_permit", _OF_THE_SYSTEM, at_least=2.0, p99_at_most=None)
+        yield _beside_the_cores(contenders, plan)
+    yield from rows_of_good_logins(contenders, plan.guessers, plan.logins)
     yield _start(contenders, plan)
     with contenders.authd_on_four_files(plan.many):
         for kind in ("sasldb", "passwd-file"):
             yield _many_users(contenders, plan, kind)
 
 
-def _beside_saslauthd(contenders: Contenders, plan: Plan, clients: int) -> Iterator[Row]:
-    ours, theirs = (
-        partial(load, socket, clients=clients, users=FEW, milliseconds=plan.milliseconds)
-        for socket in (contenders.socket_of_authd(), contenders.socket_of_saslauthd())
-    )
-    one, other = _warm(ours, theirs, plan)
-    work = f"sasldb, uncached, {clients} {'client' if clients == 1 else 'clients'}"
-    yield Compared(work, "logins/s", [each.rate for each in one], [each.rate for each in other], at_least=1.5)
-    yield Compared(f"{work}: p99", "µs", [each.p99 for each in one], [each.p99 for each in other], at_most=1.0)
+def _beside_saslauthd(
+    contenders: Contenders, plan: Plan, work: str, users: Users, *, at_least: float, p99_at_most: float | None = 1.0
+) -> Iterator[Row]:
+    for clients in (1, 4, 16, 64):
+        ours, theirs = (
+            partial(load, socket, clients=clients, milliseconds=plan.milliseconds, **users)
+            for socket in (contenders.socket_of_authd(), contenders.socket_of_saslauthd())
+        )
+        one, other = _warm(ours, theirs, plan)
+        name = f"{work}, {clients} {'client' if clients == 1 else 'clients'}"
+        yield Compared(name, "logins/s", [each.rate for each in one], [each.rate for each in other], at_least=at_least)
+        yield Compared(
+            f"{name}: p99", "µs", [each.p99 for each in one], [each.p99 for each in other], at_most=p99_at_most
+        )
+
+
+def _beside_the_cores(contenders: Contenders, plan: Plan) -> Row:
+    """The helper's workers, against a program that does nothing but hash."""
+    run = partial(load, contenders.socket_of_authd(), clients=16, service="pop", **_OF_THE_SYSTEM)
+    theirs = partial(hashes_a_second, PASSWORD, contenders.stored, plan.milliseconds)
+    one, other = interleaved((lambda: run(milliseconds=plan.milliseconds).rate, theirs), plan.rounds + 1)
+    return Compared("shadow, yescrypt, beside crypt_r", "hashes/s", one[1:], other[1:], at_least=0.97)
 
 
 def _many_users(contenders: Contenders, plan: Plan, kind: str) -> Row:
