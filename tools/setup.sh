@@ -38,7 +38,7 @@ check_python() {
 missing_packages() { # one a line, and what for
     python_can 'import venv, ensurepip' || say 'python3-venv makes .venv'
     if [ "$purpose" = dev ]; then
-        command -v gcc >/dev/null || say "gcc compiles the bench's load generator and the Python module of Berkeley DB"
+        command -v gcc >/dev/null || say "gcc compiles the load generator of the bench, the PAM module of the tests and the Python module of Berkeley DB"
         [ -e /usr/include/stdio.h ] || say 'libc6-dev has the headers of C'
     fi
     if [ "$purpose" = dev ] && ! $in_venv -c 'import berkeleydb' 2>/dev/null; then

@@ -4,6 +4,7 @@ import errno
 import socket
 import struct
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def _connect(connection: socket.socket, path: Path) -> None:
 
 def _exchange(connection: socket.socket, line: bytes) -> bytes:
     end = time.monotonic() + DEADLINE
-    connection.sendall(line)
+    with suppress(BrokenPipeError):  # who is turned away unheard is told why
+        connection.sendall(line)
     received = bytearray()
     while not received.endswith(b"\n"):
         connection.settimeout(max(end - time.monotonic(), 0.001))

@@ -92,13 +92,10 @@ class Authenticator:
     async def _ask(self, asked: Asked, generation: object) -> Decision:
         steps, request = self._steps, asked.request
         is_owner = steps.cache.was_last_accepted(asked.identity, asked.digest)
-        match steps.throttle.block_of(asked.name, request.client):
-            case UserBlock.EVERYBODY:
-                return self._end_throttled(asked, "user")
-            case UserBlock.GUESSERS if not is_owner:
-                return self._end_throttled(asked, "user")
-            case _:
-                pass
+        block = steps.throttle.block_of(asked.name, request.client)
+        is_guess = block is not UserBlock.NONE and not is_owner
+        if block is UserBlock.EVERYBODY or (is_guess and steps.cache.remembers(asked.identity)):
+            return self._end_throttled(asked, "user")
         route = asked.route
         urgency = Urgency.OWNER if is_owner else self._urgency(asked)
         if route.is_inline:
@@ -108,6 +105,9 @@ class Authenticator:
             verdict, member = await steps.flights.share(key, lambda: route.chain.ask(request, urgency))
         if not (is_owner and verdict.outcome is Outcome.ACCEPTED and not route.caches):  # known already
             steps.cache.remember(asked.identity, asked.digest, verdict.outcome, generation, member)
+        if is_guess and verdict.outcome not in (Outcome.ACCEPTED, Outcome.UNAVAILABLE):
+            steps.throttle.note_refusal(asked.name, request.client, asked.digest)
+            return self._end_throttled(asked, "user")
         return self._end_asked(asked, verdict, member)
 
     def _urgency(self, asked: Asked) -> Urgency:

@@ -84,6 +84,10 @@ class Cache:
         self.lookups[Lookup.MISS] += 1
         return None
 
+    def remembers(self, identity: Identity) -> bool:
+        """Whether any password of this user has been accepted, however long ago."""
+        return identity in self._accepted
+
     def was_last_accepted(self, identity: Identity, digest: bytes) -> bool:
         """Whether this password is the one that was last accepted for the user, however long ago."""
         accepted = self._accepted.get(identity)

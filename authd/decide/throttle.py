@@ -97,7 +97,9 @@ class UserBlock(Enum):
     """What a user's wrong passwords mean for who asks for him now."""
 
     NONE = "none"
-    GUESSERS = "guessers"  # only the password last accepted reaches a backend
+    # Only the password last accepted reaches a backend. While none was, any does, for the owner's sake, but a guesser
+    # hears no refusal of it.
+    GUESSERS = "guessers"
     EVERYBODY = "everybody"  # none does
 
 

@@ -121,7 +121,7 @@ def test_flush_forgets_one_user_in_any_spelling_or_all(authd: Authd, control: tu
 def test_the_throttle_is_listed_and_cleared(authd: Authd, control: tuple[str, Path]) -> None:
     for password in ("a-wrong-word", "another-word"):
         assert ask(authd.socket, "Alice", password) == NO
-    assert ask(authd.socket, "alice", "right") == TEMPORARY
+    assert ask(authd.socket, "alice", "a-third-word") == TEMPORARY
 
     assert run("throttle", "list", *control).stdout == "user\talice\t2\n"
     assert answered("throttle", "list", *control) == {

@@ -203,6 +203,24 @@ def test_guessers_lock_nobody_out() -> None:
     assert guessed[-1].answer is Answer.TEMPORARY_FAILURE
 
 
+def test_guessers_lock_out_nobody_who_has_not_come_in_yet_and_hear_nothing_of_him() -> None:
+    """After a start nobody's password is known: the right one passes all the same, and a wrong one is not told so."""
+    pipeline = Pipeline(Store(), ThrottleSettings(per_user=5, failure_delay=0.0))
+    guess(pipeline, 5)
+
+    wrong, right, another = pipeline.ask("wrong"), pipeline.ask(), pipeline.ask("another")
+
+    assert outcomes(wrong, right, another) == [NotAsked.THROTTLED, Outcome.ACCEPTED, NotAsked.THROTTLED]
+    assert len(pipeline.store.asked) == 5 + 2, "from now on only his own password reaches the backend"
+
+
+def test_a_hard_limit_lets_nobody_pass() -> None:
+    pipeline = Pipeline(Store(), ThrottleSettings(per_user_hard=5, failure_delay=0.0))
+    guess(pipeline, 5)
+
+    assert pipeline.ask().outcome is NotAsked.THROTTLED
+
+
 def test_a_throttled_client_is_told_no_where_that_was_set() -> None:
     throttle = ThrottleSettings(per_user=1, failure_delay=2.0, answer=ThrottleAnswer.NO)
     pipeline = Pipeline(Store(), throttle)
