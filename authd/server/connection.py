@@ -11,13 +11,12 @@ from authd.server.counters import ConnectionCounters
 from authd.server.deadlines import Deadlines
 from authd.server.desk import Desk, Pending, Reply, temporary_failure
 from authd.server.holds import Holds
+from authd.server.wire import MAX_READ, Wire, send, turn_away
 from authd.unix.sockets import peer_credentials
 
-MAX_READ = 16 * 1024  # bytes taken from a socket at once: more than any request has
 MAX_PARTIAL = 32 * 1024 * 1024  # bytes of unfinished requests, all connections together
 MAX_DRAINED = 64 * 1024  # bytes read and thrown away behind an answer
 DRAIN_DEADLINE = 1.0  # seconds for the client to close after its answer
-_AT_ONCE = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
 UNKNOWN_UID = -1  # the caller of a connection that the kernel does not tell
 
 
@@ -26,41 +25,6 @@ class Limits:
     max_connections: int
     request_deadline: float  # seconds from accept to the answer
     read_deadline: float  # seconds from accept to a whole request
-
-
-class Wire:
-    """The one buffer that sockets are read into; it is zeroed after each use, since it held passwords."""
-
-    def __init__(self) -> None:
-        self._view = memoryview(bytearray(MAX_READ))
-        self._zeros = bytes(MAX_READ)
-
-    def receive(self, sock: socket.socket) -> memoryview:
-        """Read what has come; nothing where the client has left. Raises BlockingIOError where nothing has come."""
-        try:
-            return self._view[: sock.recv_into(self._view, 0, socket.MSG_DONTWAIT)]
-        except BlockingIOError:
-            raise
-        except OSError:
-            return self._view[:0]
-
-    def wipe(self, size: int) -> None:
-        self._view[:size] = self._zeros[:size]
-
-
-def send(sock: socket.socket, answer: bytes) -> None:
-    """Send the whole answer at once; a client that has gone or does not read gets none."""
-    if answer:
-        try:  # noqa: SIM105  # contextlib.suppress costs a microsecond at each answer
-            sock.send(answer, _AT_ONCE)
-        except OSError:
-            pass
-
-
-def turn_away(sock: socket.socket, answer: bytes) -> None:
-    """Answer and close at once: there is no slot to wait in."""
-    send(sock, answer)
-    sock.close()
 
 
 class Connections:

@@ -7,8 +7,9 @@ import os
 import socket
 from contextlib import suppress
 
-from authd.server.connection import MAX_READ, Connections, send
+from authd.server.connection import Connections
 from authd.server.desk import Pending, Reply
+from authd.server.wire import MAX_READ, send
 
 log = logging.getLogger(__name__)
 
