@@ -19,8 +19,9 @@ from authd_backends.contract import Placement
 
 log = logging.getLogger(__name__)
 
-WORKERS_PER_CHECK = 2  # the front may give a check up before its worker is killed, and begin the next
+WORKERS_PER_CHECK = 4  # the front may give a check up before its worker is killed, and begin the next
 BACKLOG = 1024
+NICENESS = 5  # of the workers: hashes must not keep the front from answering
 
 
 def has_backends(settings: Settings) -> bool:
@@ -95,6 +96,7 @@ def serve(loaded: Loaded, listener: socket.socket, account: Account, lifeline: i
 def _confine(connection: socket.socket) -> None:
     """Leave a worker its connection, its standard streams and nothing else of the world around."""
     process.die_with_parent()
+    os.nice(NICENESS)
     process.close_descriptors(keep={connection.fileno()})
     os.environ.clear()
     os.chdir("/")

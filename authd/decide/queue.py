@@ -10,6 +10,7 @@ from authd_backends.contract import Outcome, Request, Verdict
 
 T = TypeVar("T")
 
+LEARNING = 0.1  # how much the time of one check changes what counts as usual
 OWNER_SLOT = 1  # one more than max_concurrent, for OWNER alone
 
 
@@ -36,22 +37,21 @@ class Overload(NoAnswer):
 class FairQueue(Generic[T]):
     """Items by urgency; among equals each owner's oldest in turn, so that nobody's many delay another's one."""
 
-    def __init__(self, places: int) -> None:
-        self._places = places
+    def __init__(self) -> None:
         self._classes: dict[Urgency, OrderedDict[str, OrderedDict[T, None]]] = {each: OrderedDict() for each in Urgency}
         self._place_of: dict[T, tuple[Urgency, str]] = {}
 
     def __len__(self) -> int:
         return len(self._place_of)
 
-    def push(self, item: T, urgency: Urgency, owner: str) -> T | None:
-        """Add an item. Beyond the places one goes and is given back, which may be the item itself.
+    def push(self, item: T, urgency: Urgency, owner: str, places: int) -> T | None:
+        """Add an item. Beyond so many places one goes and is given back, which may be the item itself.
 
         It is the newest item of the owner who has the most in the least urgent class.
         """
         self._classes[urgency].setdefault(owner, OrderedDict())[item] = None
         self._place_of[item] = urgency, owner
-        if len(self._place_of) <= self._places:
+        if len(self._place_of) <= places:
             return None
         owners = next(owners for owners in reversed(self._classes.values()) if owners)
         most = max(owners, key=lambda each: len(owners[each]))
@@ -96,6 +96,9 @@ class _Job:
 class BackendQueue:
     """The checks of one backend: at most `max_concurrent` at once, one more for OWNER alone, and a bounded line.
 
+    As far as the time tells that checks took of late, no more wait than can be served within the deadline, and none is
+    begun that cannot end within it: who would only wait for nothing is told so early.
+
     Each is answered within `deadline` seconds. A check that is under way then is cancelled where that ends it
     (`cancellable`); otherwise it keeps its slot until it returns.
     """
@@ -114,8 +117,9 @@ class BackendQueue:
         self._max_queued = max_queued
         self._deadline = deadline
         self._cancellable = cancellable
-        self._waiting: FairQueue[_Job] = FairQueue(max_queued)
+        self._waiting: FairQueue[_Job] = FairQueue()
         self._running = 0
+        self._usual = 0.0  # seconds that a check took of late; 0 while none has ended
         self.last_duration: float | None = None  # seconds that the check took which last came to its own end
         self._answered = 0.0  # when a check last came to its own end, or the first of several began
 
@@ -148,9 +152,16 @@ class BackendQueue:
         return self._max_concurrent + (OWNER_SLOT if urgency is Urgency.OWNER else 0)
 
     def _wait(self, job: _Job, urgency: Urgency) -> None:
-        dropped = self._waiting.push(job, urgency, job.request.login)
-        if dropped is not None and not dropped.answer.done():
-            dropped.answer.set_result(self._in_vain(dropped, f"queue full: {self._max_queued} are waiting"))
+        places = self._places()
+        dropped = self._waiting.push(job, urgency, job.request.login, places)
+        if dropped is not None:
+            self._end_in_vain(dropped, f"queue full: {places} are waiting")
+
+    def _places(self) -> int:
+        """How many may wait: those whose turn would come in time, and at most `max_queued`."""
+        if not self._usual:
+            return self._max_queued
+        return min(self._max_queued, max(1, int(self._max_concurrent * self._deadline / self._usual)))
 
     def _begin(self, job: _Job) -> None:
         job.began = asyncio.get_running_loop().time()
@@ -170,6 +181,7 @@ class BackendQueue:
         if not running.cancelled():
             self._answered = asyncio.get_running_loop().time()
             self.last_duration = self._answered - job.began
+            self._usual += (self.last_duration - self._usual) * (LEARNING if self._usual else 1.0)
         if not job.answer.done():
             if running.cancelled():
                 job.answer.cancel()
@@ -180,7 +192,15 @@ class BackendQueue:
         elif not running.cancelled():
             running.exception()  # nobody waits for it any more
         while (following := self._waiting.pop(self._least())) is not None:
-            self._begin(following)
+            if self._can_end_in_time(following):
+                self._begin(following)
+            else:
+                self._end_in_vain(following, "queue too slow: no time left for the check")
+
+    def _can_end_in_time(self, job: _Job) -> bool:
+        """Whether what is left of the deadline is worth a try: the usual time, or half of the whole."""
+        left = job.came + self._deadline - asyncio.get_running_loop().time()
+        return left >= min(self._usual, self._deadline / 2)
 
     def _least(self) -> int:
         """The least urgent class that there is a slot for; 0 where there is none."""
@@ -189,10 +209,13 @@ class BackendQueue:
         return Urgency.OWNER if self._running == self._max_concurrent else 0
 
     def _give_up(self, job: _Job) -> None:
-        if not job.answer.done():
-            job.answer.set_result(self._in_vain(job, f"no answer within {self._deadline:g} s"))
+        self._end_in_vain(job, f"no answer within {self._deadline:g} s")
         if self._cancellable and job.running is not None:
             job.running.cancel()
+
+    def _end_in_vain(self, job: _Job, reason: str) -> None:
+        if not job.answer.done():
+            job.answer.set_result(self._in_vain(job, reason))
 
     def _in_vain(self, job: _Job, reason: str) -> NoAnswer:
         """Tell a queue that is too long from a store that has answered nobody for as long as anybody is to wait."""

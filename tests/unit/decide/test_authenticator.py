@@ -361,6 +361,8 @@ class PipelineMachine(RuleBasedStateMachine):
         asked_before = len(self.store.asked)
         decision = self.pipeline.ask(password, name, client)
         asked = len(self.store.asked) > asked_before
+        if asked and self.store.verdict is None and not is_right:
+            self.tried[name, password] = now  # also where a guesser hears nothing of it
         if decision.outcome is Outcome.ACCEPTED:
             latest = self.right_until.get((name, password))
             assert latest is not None
@@ -369,9 +371,6 @@ class PipelineMachine(RuleBasedStateMachine):
         elif decision.answer is Answer.REFUSAL:
             assert not (asked and self.store.verdict is not None), "an outage was told as a refusal"
             assert not is_right or now < self.tried.get((name, password), -1e9) + self.NEGATIVE_TTL
-            self.tried.setdefault((name, password), now)
-            if asked:
-                self.tried[name, password] = now
         elif decision.outcome is NotAsked.THROTTLED and is_right:
             assert not (client is None and self._came_in_last(name, password)), "guessers locked the owner out"
 

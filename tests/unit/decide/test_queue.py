@@ -18,14 +18,14 @@ class QueueMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue: FairQueue[int] = FairQueue(PLACES)
+        self.queue: FairQueue[int] = FairQueue()
         self.model: list[tuple[int, Urgency, str]] = []  # the oldest first
         self.next = 0
 
     @rule(urgency=urgencies, owner=st.sampled_from("abc"))
     def one_comes(self, urgency: Urgency, owner: str) -> None:
         self.model.append((self.next, urgency, owner))
-        dropped = self.queue.push(self.next, urgency, owner)
+        dropped = self.queue.push(self.next, urgency, owner, PLACES)
         self.next += 1
         if len(self.model) <= PLACES:
             assert dropped is None
@@ -66,10 +66,10 @@ TestQueue.settings = settings(max_examples=60, stateful_step_count=30, deadline=
 
 
 def test_the_many_of_one_do_not_delay_the_one_of_another() -> None:
-    queue: FairQueue[str] = FairQueue(100)
+    queue: FairQueue[str] = FairQueue()
     for number in range(10):
-        queue.push(f"mallory {number}", Urgency.ANYBODY, "mallory")
-    queue.push("alice", Urgency.ANYBODY, "alice")
+        queue.push(f"mallory {number}", Urgency.ANYBODY, "mallory", 100)
+    queue.push("alice", Urgency.ANYBODY, "alice", 100)
 
     assert [queue.pop(Urgency.ANYBODY) for _ in range(3)] == ["mallory 0", "alice", "mallory 1"]
 
@@ -260,3 +260,39 @@ def test_it_tells_how_many_run_and_wait_and_how_long_the_last_one_took() -> None
         return queues[0]
 
     live(queue_of, story)
+
+
+def test_who_would_wait_for_nothing_is_told_so_at_once() -> None:
+    """Checks have taken half the deadline of late: two can be served in time, a third cannot."""
+
+    async def story(backend: Backend, ask: Ask) -> None:
+        slow = ask("slow")
+        await asyncio.sleep(0.1)
+        backend.end("slow")
+        assert (await slow).outcome is Outcome.ACCEPTED
+        running, *waiting = [ask(name) for name in "abcde"]
+        await a_while()
+        told = [task.result().reason.partition(":")[0] for task in waiting if task.done()]
+        assert set(told) == {"queue full"}
+        assert 1 <= len(waiting) - len(told) <= 2
+        backend.end("a")
+        assert (await running).outcome is Outcome.ACCEPTED
+
+    live(lambda backend: backend.queue(1, 100, 0.2), story)
+
+
+def test_what_cannot_end_in_time_is_not_begun() -> None:
+    async def story(backend: Backend, ask: Ask) -> None:
+        slow = ask("slow")
+        waiting = ask("waiting")
+        await asyncio.sleep(0.15)
+        backend.end("slow")
+        assert (await slow).outcome is Outcome.ACCEPTED
+        assert (await waiting).reason == "queue too slow: no time left for the check"
+        assert backend.running == {}
+        after = ask("after")
+        await a_while()
+        backend.end("after")
+        assert (await after).outcome is Outcome.ACCEPTED
+
+    live(lambda backend: backend.queue(1, 100, 0.2), story)
