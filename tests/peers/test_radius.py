@@ -12,7 +12,7 @@ from tests.servers.box import Box
 from tests.servers.client import NO, OK, TEMPORARY_FAILURE, ask
 from tests.servers.freeradius import FreeRadius
 
-PACKAGES = ("freeradius", "libpam-radius-auth", "libpam-modules")
+PACKAGES = ("freeradius", "iproute2", "libpam-radius-auth", "libpam-modules")
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "radius.md"
 SERVERS = "/etc/pam_radius_auth.conf"

@@ -27,7 +27,7 @@ _FIRST_UID = 900
 _CLONE_NEWNET = 0x40000000
 _SIOCSIFFLAGS, _UP_AND_RUNNING = 0x8914, 0x41
 _UNSHARE = ["unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--mount-proc", "--fork", "--kill-child"]
-_ENTER = ["nsenter", "--mount", "--pid", "--net", "--uts", "--ipc", "--root"]  # --root: of a box in a chroot
+_ENTER = ["nsenter", "--mount", "--pid", "--net", "--uts", "--ipc", "--root", "--wd"]  # the last two: a box in a chroot
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
