@@ -2,7 +2,7 @@
 # Makes .venv and installs authd into it, editable.
 #
 #   tools/setup.sh run    what the demo needs: authd and argon2 (prebuilt)
-#   tools/setup.sh dev    what the tests need: the dev tools too, of which Berkeley DB's module has to be compiled
+#   tools/setup.sh dev    what the tests need: the dev tools too, of which two modules have to be compiled
 #
 # PYTHON names the interpreter. Does nothing where it was done before for this checkout, Python and pyproject.toml.
 # As root it installs the build dependencies that are missing; anybody else is told what they are, and exits 1.
@@ -38,11 +38,13 @@ check_python() {
 missing_packages() { # one a line, and what for
     python_can 'import venv, ensurepip' || say 'python3-venv makes .venv'
     if [ "$purpose" = dev ]; then
-        command -v gcc >/dev/null || say "gcc compiles the load generator of the bench, the PAM module of the tests and the Python module of Berkeley DB"
+        command -v gcc >/dev/null || say "gcc compiles the load generator of the bench, the PAM module of the tests and the Python modules of Berkeley DB and LDAP"
         [ -e /usr/include/stdio.h ] || say 'libc6-dev has the headers of C'
     fi
-    if [ "$purpose" = dev ] && ! $in_venv -c 'import berkeleydb' 2>/dev/null; then
+    if [ "$purpose" = dev ] && ! $in_venv -c 'import berkeleydb, ldap' 2>/dev/null; then
         [ -e /usr/include/db.h ] || say 'libdb5.3-dev is Berkeley DB: the tests write databases with it'
+        [ -e /usr/include/ldap.h ] || say 'libldap-dev has the headers of OpenLDAP for the Python module of LDAP'
+        [ -e /usr/include/sasl/sasl.h ] || say 'libsasl2-dev has the headers of SASL, which it needs too'
         python_can 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' ||
             say 'python3-dev has the headers of Python'
     fi
@@ -83,7 +85,7 @@ install_authd() {
         dev)
             say "Installing authd and the dev tools into .venv (a minute or two)"
             pip_install --upgrade 'pip>=25.1' # Debian 12's 23.0 knows no --group
-            pip_install --editable '.[argon2]' --group dev
+            pip_install --editable '.[all]' --group dev
             ;;
     esac
 }
