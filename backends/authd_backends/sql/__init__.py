@@ -1,0 +1,1 @@
+"""Users in tables: MySQL, PostgreSQL, SQLite."""
