@@ -12,7 +12,6 @@ from authd_backends import files, hashes
 from authd_backends.contract import Outcome, Placement, Request, Verdict
 from authd_backends.errors import BackendError, Unavailable
 from authd_backends.hashes.making import check_new_scheme
-from authd_backends.hashes.schemes import check_scheme
 from authd_backends.passwd_lines import Row, parse_line
 from authd_backends.passwd_snapshot import FileChanged, PasswdSnapshot
 
@@ -27,15 +26,14 @@ _ATTEMPTS = 3
 class PasswdFileOptions:
     path: Path
     scheme: str | None = None  # of new hashes; None: the best of the machine
-    default_scheme: str | None = None  # of values that name none and are no crypt(3) string
+    default_scheme: str | None = None  # of values that name none and whose form tells none
     weak_schemes: bool = False
 
     def __post_init__(self) -> None:
         """Raises OptionError for an unknown scheme."""
         if self.scheme is not None:
             check_new_scheme(self.scheme)
-        if self.default_scheme is not None:
-            check_scheme(self.default_scheme, "default_scheme")
+        hashes.Policy(self.default_scheme, self.weak_schemes)
 
 
 class PasswdFileBackend:
@@ -53,6 +51,7 @@ class PasswdFileBackend:
 
     def __init__(self, options: PasswdFileOptions) -> None:
         self._options = options
+        self._policy = hashes.Policy(options.default_scheme, options.weak_schemes)
         self._opening = threading.Lock()
         self._snapshot: PasswdSnapshot | None = None
         self._usual_hash: str | None = None
@@ -82,6 +81,11 @@ class PasswdFileBackend:
         if self._indexing is not None:
             self._indexing.join()
 
+    def probe(self) -> None:
+        """See whether the file can be read. Raises Unavailable."""
+        with suppress(FileChanged):
+            self._current()
+
     def generation(self) -> Hashable:
         try:
             return files.stamp(self._options.path)
@@ -93,18 +97,13 @@ class PasswdFileBackend:
             self._spend(request)
             return Verdict(Outcome.DISABLED, "locked", user=row.name)
         try:
-            accepted = hashes.matches(
-                row.stored,
-                request.password,
-                default_scheme=self._options.default_scheme,
-                weak_schemes=self._options.weak_schemes,
-            )
+            accepted = hashes.matches(row.stored, request.password, self._policy)
         except BackendError as error:
             raise Unavailable(f"{self._options.path}: {row.name}: {error}") from error
         return Verdict(Outcome.ACCEPTED if accepted else Outcome.WRONG_PASSWORD, user=row.name)
 
     def _spend(self, request: Request) -> None:
-        hashes.spend(request.password, like=self._usual_hash, default_scheme=self._options.default_scheme)
+        hashes.spend(request.password, self._usual_hash, self._policy)
 
     def _row(self, request: Request) -> Row | None:
         names = [f"{request.login}@{request.realm}", request.login] if request.realm else [request.login]
@@ -142,7 +141,7 @@ class PasswdFileBackend:
 
     def _opened(self, former: PasswdSnapshot | None) -> PasswdSnapshot:
         snapshot = PasswdSnapshot(self._options.path, former)
-        self._usual_hash = snapshot.usual_hash(self._options.default_scheme)
+        self._usual_hash = snapshot.usual_hash(self._policy)
         if snapshot.stamp.size <= _SMALL:
             snapshot.index()
             self._report(snapshot)

@@ -67,13 +67,13 @@ class PasswdSnapshot:
             raise Unavailable(f"{self._path}: {doubt}")
         return line
 
-    def usual_hash(self, default_scheme: str | None = None) -> str | None:
+    def usual_hash(self, policy: hashes.Policy) -> str | None:
         """Give a stored password that costs what most of the first rows do; None where no row can be read."""
         seen: Counter[Hashable] = Counter()
         example: dict[Hashable, str] = {}
         for raw in self._read(_SAMPLE, 0).split(b"\n")[:-1]:
             line = parse_line(raw)
-            if isinstance(line, Row) and (kind := _kind(line.stored, default_scheme)) is not None:
+            if isinstance(line, Row) and (kind := _kind(line.stored, policy)) is not None:
                 seen[kind] += 1
                 example.setdefault(kind, line.stored)
         return example[seen.most_common(1)[0][0]] if seen else None
@@ -186,8 +186,8 @@ class PasswdSnapshot:
         return ""
 
 
-def _kind(stored: str, default_scheme: str | None) -> Hashable:
+def _kind(stored: str, policy: hashes.Policy) -> Hashable:
     try:
-        return hashes.kind(stored, default_scheme=default_scheme)
+        return hashes.kind(stored, policy)
     except BackendError:
         return None

@@ -45,6 +45,7 @@ class SystemUsers:
 
     def __init__(self, options: SystemUserOptions, credential: Callable[[nss.Passwd], Credential]) -> None:
         self._options = options
+        self._policy = hashes.Policy(weak_schemes=options.weak_schemes)
         self._credential = credential
         self._decoy: str | None = None  # costs what the last known user's hash did
 
@@ -94,7 +95,7 @@ class SystemUsers:
     def _matches(self, user: nss.Passwd, stored: str, password: Secret) -> bool:
         crypt = "{CRYPT}" + stored  # nothing but crypt(3): "{PLAIN}secret" is no hash here
         try:
-            accepted = hashes.matches(crypt, password, weak_schemes=self._options.weak_schemes)
+            accepted = hashes.matches(crypt, password, self._policy)
         except BackendError as error:
             raise Unavailable(f"{user.name}: {error}") from error
         self._decoy = _without_digest(crypt)

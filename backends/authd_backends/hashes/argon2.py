@@ -12,14 +12,14 @@ _LANES = 1
 
 
 def verified(password: bytes, stored: str) -> bool:
-    """Tell whether `stored` (``$argon2id$v=19$m=…,t=…,p=…$salt$hash``, or argon2i) is a hash of the password.
+    """Tell whether `stored` (``$argon2id$v=19$m=…,t=…,p=…$salt$hash``, argon2i or argon2d) is a hash of the password.
 
     Raises MissingLibraryError; Unavailable where the hash is damaged or memory is short.
     """
     low_level, exceptions = _library()
-    kind = low_level.Type.ID if stored.startswith("$argon2id$") else low_level.Type.I
+    kinds = {"argon2id": low_level.Type.ID, "argon2i": low_level.Type.I, "argon2d": low_level.Type.D}
     try:
-        accepted: bool = low_level.verify_secret(os.fsencode(stored), password, kind)
+        accepted: bool = low_level.verify_secret(os.fsencode(stored), password, kinds[stored.split("$")[1]])
     except exceptions.VerifyMismatchError:
         return False
     except (exceptions.VerificationError, exceptions.InvalidHashError) as error:

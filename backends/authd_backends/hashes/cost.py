@@ -21,8 +21,10 @@ _SUN_MD5 = 1.1e-6  # a round; 4096 more than it says
 _YESCRYPT = 0.133e-6  # for each of N * r: 17 ms at $y$j9T$
 _SCRYPT = 0.31e-6  # for each of N * r
 _ARGON2 = 0.6e-6  # a KiB and pass
+_PBKDF2 = {"sha1": 0.18e-6, "sha256": 0.19e-6, "sha512": 0.39e-6}  # a round, where a key is one block
+_PHPASS = 0.45e-6  # a round
 
-_ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +67,28 @@ def argon2(memory: int, passes: int) -> Cost:
     return Cost(_ARGON2 * memory * passes, memory * 1024)
 
 
-def scrypt(parameters: str) -> Cost:
+def pbkdf2(algorithm: str, rounds: int) -> Cost:
+    return Cost(_PBKDF2[algorithm] * rounds)
+
+
+def phpass(rounds: int) -> Cost:
+    return Cost(_PHPASS * rounds)
+
+
+def scrypt(n: int, r: int, p: int) -> Cost:
+    return Cost(_SCRYPT * n * r * p, memory_of_scrypt(n, r, p))
+
+
+def memory_of_scrypt(n: int, r: int, p: int) -> int:
+    """RFC 7914, in bytes: the big table, and the blocks that are mixed one after the other."""
+    return 128 * r * (n + p)
+
+
+def crypt_scrypt(parameters: str) -> Cost:
     """The eleven characters behind ``$7$``: log2 N, then r and p, each five characters, lowest first."""
-    digits = [_ALPHABET.index(each) for each in parameters]
+    digits = [ALPHABET.index(each) for each in parameters]
     r, p = (sum(digit << 6 * place for place, digit in enumerate(digits[start : start + 5])) for start in (1, 6))
-    work = r << digits[0]
-    return Cost(_SCRYPT * work * p, 128 * work)
+    return scrypt(1 << digits[0], r, p)
 
 
 def yescrypt(parameters: str) -> Cost:
@@ -93,7 +111,7 @@ def yescrypt(parameters: str) -> Cost:
 
 def _variable_numbers(text: str) -> Iterator[int]:
     """Numbers of one to six characters, the first of which tells how many (the same file: decode64_uint32)."""
-    digits = map(_ALPHABET.index, text)
+    digits = map(ALPHABET.index, text)
     for first in digits:
         start, end, further, number = 0, 47, 0, 0
         while first > end:

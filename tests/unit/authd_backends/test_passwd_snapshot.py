@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from authd_backends import passwd_snapshot
+from authd_backends import hashes, passwd_snapshot
 from authd_backends.errors import Unavailable
 from authd_backends.passwd_index import NameIndex
 from authd_backends.passwd_lines import row_of, split
@@ -221,8 +221,8 @@ def test_the_usual_hash_is_of_the_most_common_cost(write: Write) -> None:
     )
     path = write(b"a:" + cheap + b"\nb:" + dear + b"\nc:broken\nd:" + dear + b"\n")
 
-    assert PasswdSnapshot(path).usual_hash() == dear.decode()
-    assert PasswdSnapshot(write(b"a:broken\n")).usual_hash() is None
+    assert PasswdSnapshot(path).usual_hash(hashes.Policy()) == dear.decode()
+    assert PasswdSnapshot(write(b"a:broken\n")).usual_hash(hashes.Policy()) is None
 
 
 def test_the_descriptor_is_closed_with_the_last_use(write: Write) -> None:

@@ -109,7 +109,7 @@ def test_what_is_kept_of_a_hash_costs_the_same_and_is_no_hash_of_the_password(sa
     kept = system_users._without_digest(stored)
 
     assert hashes.kind(kept) == hashes.kind(stored)
-    assert not hashes.matches(kept, Secret(b"secret"), weak_schemes=True)
+    assert not hashes.matches(kept, Secret(b"secret"), hashes.Policy(weak_schemes=True))
     assert stored[-10:] not in kept
 
 

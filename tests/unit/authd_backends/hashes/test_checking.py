@@ -60,8 +60,8 @@ def test_what_else_libcrypt_makes_is_verified(prefix: str) -> None:
 def test_a_weak_hash_is_verified_only_where_it_was_allowed(method: str) -> None:
     password, stored = WEAK_VECTORS[method]
 
-    assert hashes.matches(stored, Secret(password), weak_schemes=True)
-    assert not hashes.matches(stored, Secret(b"x" + password), weak_schemes=True)
+    assert hashes.matches(stored, Secret(password), hashes.Policy(weak_schemes=True))
+    assert not hashes.matches(stored, Secret(b"x" + password), hashes.Policy(weak_schemes=True))
     with pytest.raises(Unavailable, match=f"{method} is too weak: set weak_schemes"):
         hashes.matches(stored, Secret(password))
 
@@ -87,15 +87,15 @@ def test_a_scheme_in_braces_says_the_same_as_the_hash_behind_it(scheme: str, met
 def test_clear_text_is_compared_only_where_it_is_named() -> None:
     assert hashes.matches("{PLAIN}pass word", Secret(b"pass word"))
     assert hashes.matches("{CLEARTEXT}pass word", Secret(b"pass word"))
-    assert hashes.matches("pass word", Secret(b"pass word"), default_scheme="PLAIN")
+    assert hashes.matches("pass word", Secret(b"pass word"), hashes.Policy("PLAIN"))
     assert not hashes.matches("{PLAIN}pass word", Secret(b"pass wore"))
     with pytest.raises(Unavailable):
         hashes.matches("pass word", Secret(b"pass word"))
 
 
 def test_a_crypt_string_is_one_whatever_the_default_scheme() -> None:
-    assert hashes.matches(CHEAP, Secret(b"U*U"), default_scheme="PLAIN")
-    assert not hashes.matches(CHEAP, Secret(CHEAP.encode()), default_scheme="PLAIN")
+    assert hashes.matches(CHEAP, Secret(b"U*U"), hashes.Policy("PLAIN"))
+    assert not hashes.matches(CHEAP, Secret(CHEAP.encode()), hashes.Policy("PLAIN"))
 
 
 def test_an_unknown_scheme_is_named_and_never_compared_as_clear_text() -> None:
@@ -166,7 +166,7 @@ def test_an_absurd_cost_is_refused_before_it_is_computed() -> None:
 @given(st.text(), st.booleans())
 def test_no_stored_value_makes_it_raise_anything_but_its_own_errors(stored: str, weak: bool) -> None:
     try:
-        hashes.matches(stored, Secret(b"x"), weak_schemes=weak)
+        hashes.matches(stored, Secret(b"x"), hashes.Policy(weak_schemes=weak))
     except BackendError:
         return
 
@@ -197,7 +197,7 @@ def test_a_hash_that_cannot_be_verified_costs_nothing_and_raises_nothing() -> No
 def test_hashes_of_one_cost_are_of_one_kind() -> None:
     assert hashes.kind(CHEAP) == hashes.kind("{BLF-CRYPT}" + CHEAP.replace("CCC.E5", "CCDxE5"))
     assert hashes.kind(CHEAP) != hashes.kind(CHEAP.replace("$05$", "$06$"))
-    assert hashes.kind("x", default_scheme="PLAIN") == hashes.kind("{PLAIN}y")
+    assert hashes.kind("x", hashes.Policy("PLAIN")) == hashes.kind("{PLAIN}y")
 
 
 def _seconds(work: Callable[[], object]) -> float:
