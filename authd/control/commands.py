@@ -6,8 +6,8 @@ from typing import Any
 from authd.control import tables
 from authd.control.explain import explain
 from authd.control.messages import ClearThrottled, Command, Explain, Flush, ListThrottled, Status
-from authd.control.pieces import Pieces
 from authd.control.status import status, throttled
+from authd.server.pieces import Pieces
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from authd.config.settings import RouteSettings
 from authd.control.messages import Explain, MessageError
-from authd.control.pieces import Pieces
 from authd.decide.authenticator import Authenticator
 from authd.decide.chain import Member
 from authd.decide.decision import Arrival, Decision
 from authd.decide.queue import Urgency
 from authd.decide.route import Route, first_match
 from authd.decide.throttle import name_of
+from authd.server.pieces import Pieces
 from authd_backends.contract import Client, Request, Secret, Verdict
 from authd_backends.options import written
 

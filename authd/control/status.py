@@ -7,8 +7,8 @@ from typing import Any
 
 from authd import __version__
 from authd.control import tables
-from authd.control.pieces import BackendAtWork, Pieces
 from authd.control.tables import Counts
+from authd.server.pieces import BackendAtWork, Pieces
 from authd_backends.contract import Placement
 
 MAX_LISTED = 1000  # names in one answer
@@ -64,7 +64,7 @@ def _connections(pieces: Pieces) -> dict[str, int]:
 
 def _requests(pieces: Pieces) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
-    for (protocol, outcome), count in sorted(pieces.counters.requests.items()):
+    for (protocol, outcome), count in sorted(pieces.counters.by_outcome().items()):
         found.setdefault(protocol, {})[outcome] = count
     return found
 
@@ -74,7 +74,7 @@ def _backend(backend: BackendAtWork) -> dict[str, Any]:
         "name": backend.settings.name,
         "type": backend.settings.type,
         "placement": backend.placement.value,
-        "answers": {outcome.value: count for outcome, count in backend.member.answers.items()},
+        "answers": {outcome.value: count for outcome, count in backend.member.counters.answers.items()},
     }
     if backend.queue is not None:
         shown |= {
@@ -85,7 +85,7 @@ def _backend(backend: BackendAtWork) -> dict[str, Any]:
             "last_duration": backend.queue.last_duration,
         }
     if backend.helper is not None:
-        shown["worker_deaths"] = backend.helper.counters.deaths
+        shown["worker_deaths"] = sum(backend.helper.counters.deaths.values())
     return shown
 
 

@@ -6,14 +6,14 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from authd.config.load import Loaded
 from authd.config.settings import BackendSettings, HelperSettings, RouteSettings, Settings
-from authd.control.pieces import BackendAtWork, Pieces
 from authd.daemon.backends import checks_at_once, decides_by_client, made, placement, started
+from authd.daemon.probes import probe_of
 from authd.decide.authenticator import Authenticator, Steps
 from authd.decide.cache import Cache
 from authd.decide.chain import Chain, Member
@@ -21,7 +21,8 @@ from authd.decide.counters import Counters
 from authd.decide.decision import Decision
 from authd.decide.digest import KEY_BYTES, Digester
 from authd.decide.failure_delay import FailureDelay
-from authd.decide.queue import OWNER_SLOT, BackendQueue
+from authd.decide.histogram import Histogram
+from authd.decide.queue import OWNER_SLOT, BackendQueue, Urgency
 from authd.decide.route import Route, route_of
 from authd.decide.single_flight import SingleFlight
 from authd.decide.threads import Threads
@@ -30,6 +31,7 @@ from authd.helper.client import HelperClient
 from authd.server.connection import Connections, Limits
 from authd.server.counters import ConnectionCounters
 from authd.server.desk import Desk
+from authd.server.pieces import BackendAtWork, Pieces
 from authd_backends.contract import Placement, Request, Verdict
 
 log = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ def assemble(loaded: Loaded, record: Callable[[Decision], None], max_connections
     settings = loaded.settings
     backends = [_at_work(each, settings.helper, loaded.digest) for each in settings.backends]
     routes = _routes(settings, {each.settings.name: each.member for each in backends})
-    steps, counters = _steps(settings), Counters()
+    steps, counters = _steps(settings), Counters(settings.routes)
     decided = (counters.count, record)
     authenticator = Authenticator([route for _, route in routes], steps, decided, time.monotonic)
     connections = Connections(
@@ -84,17 +86,30 @@ def _at_work(settings: BackendSettings, helper: HelperSettings, digest: bytes) -
     backend = started(settings)
     match kind:
         case Placement.INLINE:
-            check: Callable[[Request], Verdict] = backend.check
-            member = Member(
-                settings.name, settings.type, lambda request, _: check(request), backend.generation, is_inline=True
-            )
-            return BackendAtWork(settings, kind, member)
+            durations = Histogram()
+            ask = _timed(backend.check, durations)
+            member = Member(settings.name, settings.type, ask, backend.generation, is_inline=True)
+            return BackendAtWork(settings, kind, member, durations, probe=probe_of(backend, kind, settings.name))
         case Placement.THREAD:
             threads = Threads(settings.name, backend.check, checks_at_once(settings) + OWNER_SLOT)
             queue = _queue(settings, threads.run, cancellable=False)
         case Placement.LOOP:
             queue = _queue(settings, _as_tasks(backend.check), cancellable=True)
-    return _queued(settings, kind, queue, backend.generation)
+    at_work = _queued(settings, kind, queue, backend.generation)
+    return replace(at_work, probe=probe_of(backend, kind, settings.name))
+
+
+def _timed(
+    check: Callable[[Request], Verdict], durations: Histogram
+) -> Callable[[Request, Urgency], Verdict | Awaitable[Verdict]]:
+    def ask(request: Request, _: Urgency) -> Verdict:
+        began = time.monotonic()
+        try:
+            return check(request)
+        finally:
+            durations.add(time.monotonic() - began)
+
+    return ask
 
 
 def _in_helper(settings: BackendSettings, helper: HelperSettings, digest: bytes) -> BackendAtWork:
@@ -103,7 +118,8 @@ def _in_helper(settings: BackendSettings, helper: HelperSettings, digest: bytes)
     client = HelperClient(settings.name, helper.path, digest, helper.min_idle, time.monotonic)
     queue = _queue(settings, _as_tasks(client.check), cancellable=True)
     generation = made(settings).generation  # of an instance that is never asked: what it looks at needs no privilege
-    return replace(_queued(settings, Placement.HELPER, queue, generation), helper=client)
+    probe = probe_of(client, Placement.HELPER, settings.name)
+    return replace(_queued(settings, Placement.HELPER, queue, generation), helper=client, probe=probe)
 
 
 def _queued(
@@ -111,7 +127,7 @@ def _queued(
 ) -> BackendAtWork:
     uses_client = decides_by_client(settings)
     member = Member(settings.name, settings.type, queue.ask, generation, uses_client=uses_client)
-    return BackendAtWork(settings, kind, member, checks_at_once(settings), queue)
+    return BackendAtWork(settings, kind, member, queue.durations, checks_at_once(settings), queue)
 
 
 def _queue(

@@ -142,7 +142,7 @@ async def _finish(daemon: Daemon, shutdown_deadline: float) -> None:
 
 def _tell_what_was_done(daemon: Daemon, lag: LagCounters) -> None:
     counts = daemon.connections.counters
-    outcomes = {f"{protocol}:{outcome}": count for (protocol, outcome), count in daemon.counters.requests.items()}
+    outcomes = {f"{protocol}:{outcome}": count for (protocol, outcome), count in daemon.counters.by_outcome().items()}
     told = " ".join(f"{name}={count}" for name, count in sorted(outcomes.items()))
     log.info(
         "stopped after %d connections (%d ended early, %d too slow, %d evicted, %d turned away); "

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from authd.config.settings import Following
+from authd.decide.counters import BackendCounters
 from authd.decide.queue import NoAnswer, Overload, Urgency
 from authd_backends.contract import Outcome, Request, Verdict
 
@@ -24,10 +25,6 @@ def _no_generation() -> None:
     """Of a backend that cannot tell whether it has changed."""
 
 
-def _no_answers() -> dict[Outcome, int]:
-    return dict.fromkeys(Outcome, 0)
-
-
 @dataclass(frozen=True, slots=True)
 class Member:
     """A backend as the chain asks it: at once, or awaited in its own queue within its own deadline."""
@@ -38,7 +35,7 @@ class Member:
     generation: Callable[[], Hashable] = _no_generation
     is_inline: bool = False  # answers at once: nothing is gained by remembering its answers
     uses_client: bool = False  # the client may decide: who is remembered is remembered with it
-    answers: dict[Outcome, int] = field(default_factory=_no_answers, compare=False)  # since the start
+    counters: BackendCounters = field(default_factory=BackendCounters, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +63,12 @@ class Chain:
                 verdict = answer if isinstance(answer, Verdict) else await answer
             except Exception as error:
                 verdict = _defect(member, error)
-            member.answers[verdict.outcome] += 1
+            member.counters.note(verdict.outcome)
             found.append((verdict, member))
-            if isinstance(verdict, Overload) or not self._goes_on(verdict.outcome):
+            if isinstance(verdict, Overload):
+                member.counters.dropped += 1
+                break
+            if not self._goes_on(verdict.outcome):
                 break
         return _counting(found)
 

@@ -15,6 +15,8 @@ class NotAsked(Enum):
     PROTOCOL_ERROR = "protocol_error"
     THROTTLED = "throttled"
 
+    __hash__ = object.__hash__  # as of Outcome
+
 
 class Arrival(NamedTuple):
     """A request, and what is known of its way here."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Generic, TypeVar
 
+from authd.decide.histogram import Histogram
 from authd_backends.contract import Outcome, Request, Verdict
 
 T = TypeVar("T")
@@ -120,6 +121,8 @@ class BackendQueue:
         self._waiting: FairQueue[_Job] = FairQueue()
         self._running = 0
         self._usual = 0.0  # seconds that a check took of late; 0 while none has ended
+        self.waits = Histogram()  # from a request's coming to the beginning of its check
+        self.durations = Histogram()  # of checks, those that were given up as well
         self.last_duration: float | None = None  # seconds that the check took which last came to its own end
         self._answered = 0.0  # when a check last came to its own end, or the first of several began
 
@@ -165,6 +168,7 @@ class BackendQueue:
 
     def _begin(self, job: _Job) -> None:
         job.began = asyncio.get_running_loop().time()
+        self.waits.add(job.began - job.came)
         if not self._running:
             self._answered = job.began
         try:
@@ -178,9 +182,11 @@ class BackendQueue:
 
     def _settle(self, job: _Job, running: "asyncio.Future[Verdict]") -> None:
         self._running -= 1
+        now = asyncio.get_running_loop().time()
+        self.durations.add(now - job.began)
         if not running.cancelled():
-            self._answered = asyncio.get_running_loop().time()
-            self.last_duration = self._answered - job.began
+            self._answered = now
+            self.last_duration = now - job.began
             self._usual += (self.last_duration - self._usual) * (LEARNING if self._usual else 1.0)
         if not job.answer.done():
             if running.cancelled():

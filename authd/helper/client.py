@@ -17,9 +17,14 @@ from authd_backends.contract import Outcome, Request, Verdict
 IDLE = 60.0  # seconds after which a worker that nobody needs goes
 
 
+# Of what workers die over a check of ours; of the first by their own timer, or for want of memory.
+CAUSES = ("killed", "crashed", "exited")
+
+
 @dataclass(slots=True)
 class ClientCounters:
-    deaths: int = 0  # workers that were killed or crashed over a check of ours
+    started: int = 0  # workers
+    deaths: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CAUSES, 0))
 
 
 @dataclass(slots=True, eq=False)
@@ -42,6 +47,7 @@ class HelperClient:
     ) -> None:
         """`configuration`: the digest of what the front has read; the helper has to have read the same."""
         self.counters = ClientCounters()
+        self.listener = 0  # the pid of who opened the socket that was connected to last; 0 before the first time
         self._path = path
         self._hello = encode(Hello(backend, configuration))
         self._min_idle = min_idle
@@ -56,6 +62,19 @@ class HelperClient:
             return await self._ask(self._idle_line() or await self._connect(), question)
         except (OSError, FrameError) as error:
             return Verdict(Outcome.UNAVAILABLE, f"helper {self._path}: {_told(error)}")
+
+    async def probe(self) -> None:
+        """Raises OSError where no helper listens that would be told passwords. Disturbs none whose worker is there."""
+        line = self._idle_line()
+        if line is None:
+            self._connected().close()
+        else:
+            self._idle.append(line)
+
+    @property
+    def idle(self) -> int:
+        """Workers that wait for a check."""
+        return len(self._idle)
 
     def close(self) -> None:
         """Let all idle workers go."""
@@ -73,15 +92,24 @@ class HelperClient:
             line.socket.close()
         return None
 
-    async def _connect(self) -> _Line:
+    def _connected(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             connection.connect(str(self._path))  # AF_UNIX: at once, or EAGAIN where the backlog is full
-            _check_listener(connection)
+            self.listener = _check_listener(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    async def _connect(self) -> _Line:
+        connection = self._connected()
+        try:
             await asyncio.get_running_loop().sock_sendall(connection, self._hello)
         except BaseException:
             connection.close()
             raise
+        self.counters.started += 1
         return _Line(connection)
 
     async def _ask(self, line: _Line, question: bytes) -> Verdict:
@@ -99,7 +127,7 @@ class HelperClient:
                 return frame.verdict
             case Death():
                 line.socket.close()
-                self.counters.deaths += 1
+                self.counters.deaths[_kind(frame.cause)] += 1
                 return Verdict(Outcome.UNAVAILABLE, f"the worker {frame.cause}")
             case Hello() | Check():
                 line.socket.close()
@@ -132,11 +160,12 @@ class HelperClient:
             self._timer = asyncio.get_running_loop().call_later(IDLE, self._let_idle_go)
 
 
-def _check_listener(connection: socket.socket) -> None:
-    """Raises PermissionError where somebody else than root, or than who we are, would be told passwords."""
-    uid = peer_credentials(connection).uid
-    if uid not in (0, os.geteuid()):
-        raise PermissionError(EPERM, f"expected a socket at which root listens, got uid {uid}")
+def _check_listener(connection: socket.socket) -> int:
+    """Give who listens. Raises PermissionError where that is not root or who we are: he would be told passwords."""
+    there = peer_credentials(connection)
+    if there.uid not in (0, os.geteuid()):
+        raise PermissionError(EPERM, f"expected a socket at which root listens, got uid {there.uid}")
+    return there.pid
 
 
 def _is_silent(connection: socket.socket) -> bool:
@@ -147,6 +176,13 @@ def _is_silent(connection: socket.socket) -> bool:
     except OSError:
         return False
     return False
+
+
+def _kind(cause: str) -> str:
+    """Of the words of `process.cause_of_death` the kind, one of `CAUSES`."""
+    if not cause.startswith("was killed"):
+        return "exited"
+    return "killed" if cause.endswith("SIGKILL") else "crashed"
 
 
 def _told(error: Exception) -> str:

@@ -20,6 +20,7 @@ class Codec(Protocol):
 
 SASLAUTHD: Codec = SaslauthdCodec()
 PWCHECK: Codec = PwcheckCodec()
+CODECS = (SASLAUTHD, PWCHECK)
 
 
 def codec_for(first_byte: int) -> Codec:

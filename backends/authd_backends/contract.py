@@ -1,7 +1,7 @@
 """What a backend is asked, what it answers, and what it promises."""
 
 import hmac
-from collections.abc import Hashable
+from collections.abc import Awaitable, Hashable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, NoReturn, Protocol, runtime_checkable
@@ -153,6 +153,22 @@ class LoopBackend(Protocol):
     def close(self) -> None: ...
 
     def generation(self) -> Hashable: ...
+
+
+@runtime_checkable
+class Probed(Protocol):
+    """What a backend may have besides: a way to find out whether its store answers while nobody logs in.
+
+    Whoever watches (`/readyz`, metrics) calls it every few seconds. A backend without it counts as down while all that
+    it answers is UNAVAILABLE, and as up while nobody asks; those of the helper are up while the helper listens.
+    """
+
+    def probe(self) -> Awaitable[None] | None:
+        """Ask the store what costs little and needs no user. Raises Unavailable where a check would be an outage.
+
+        It runs where the checks run: of a loop's backend it is ``async def``, of an inline one it takes 100 µs at most.
+        One that takes longer than two seconds counts as failed; on the loop it is cancelled then.
+        """
 
 
 AnyBackend = Backend | LoopBackend

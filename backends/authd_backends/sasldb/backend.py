@@ -58,6 +58,10 @@ class SasldbBackend:
         self._opened: Stamp | None = None
 
     def start(self) -> None:
+        """Raises Unavailable where the file is not a database that can be read."""
+        self.probe()
+
+    def probe(self) -> None:
         """Look for nobody. Raises Unavailable where the file is not a database that can be read."""
         problem = self._look(_key("", "")).problem
         if problem:

@@ -116,7 +116,7 @@ def test_counters_count_each_decision_once() -> None:
     for _ in range(3):
         counters.count(pipeline.ask(user="mallory"))
 
-    assert counters.requests == {("saslauthd", "unknown_user"): 3}
+    assert counters.by_outcome() == {("saslauthd", "unknown_user"): 3}
 
 
 @pytest.mark.parametrize("outcome", [*Outcome, *NotAsked])

@@ -130,5 +130,5 @@ def test_each_answer_of_each_backend_is_counted() -> None:
     ask(Chain(of_chain))
     ask(Chain(of_chain))
 
-    counted = [{outcome: count for outcome, count in member.answers.items() if count} for member in of_chain]
+    counted = [{outcome: count for outcome, count in member.counters.answers.items() if count} for member in of_chain]
     assert counted == [{Outcome.UNKNOWN_USER: 2}, {Outcome.ACCEPTED: 2}, {}]

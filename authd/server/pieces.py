@@ -1,6 +1,6 @@
-"""What the control socket is handed: the pieces at work, to be looked at and told what to forget."""
+"""The pieces at work, for those who look at them: the control socket, which may tell them to forget, and metrics."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from authd.config.settings import BackendSettings, RouteSettings, Settings
@@ -8,6 +8,7 @@ from authd.decide.authenticator import Steps
 from authd.decide.chain import Member
 from authd.decide.counters import Counters
 from authd.decide.decision import Decision
+from authd.decide.histogram import Histogram
 from authd.decide.queue import BackendQueue
 from authd.decide.route import Route
 from authd.helper.client import HelperClient
@@ -20,9 +21,13 @@ class BackendAtWork:
     settings: BackendSettings
     placement: Placement
     member: Member
+    durations: Histogram  # of its checks
     slots: int = 0  # checks at once; one more is kept for who brings the password last accepted
     queue: BackendQueue | None = None  # None: it answers at once
     helper: HelperClient | None = None
+    probe: Callable[[], Awaitable[str]] | None = (
+        None  # why it is out, empty where it is not; of the helper's: whether it listens
+    )
 
 
 @dataclass(frozen=True, slots=True)
