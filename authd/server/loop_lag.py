@@ -1,7 +1,9 @@
 """How far the event loop falls behind its own timers."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from authd.decide.histogram import Histogram
 
 INTERVAL = 0.1  # seconds between two looks
 TOO_LATE = 0.05  # seconds behind from which a look is counted
@@ -12,6 +14,7 @@ class LagCounters:
     looks: int = 0
     too_late: int = 0
     longest: float = 0.0  # seconds
+    lateness: Histogram = field(default_factory=Histogram)
 
 
 class LoopLag:
@@ -34,6 +37,7 @@ class LoopLag:
     def _look(self) -> None:
         late = self._loop.time() - self._due
         self.counters.looks += 1
+        self.counters.lateness.add(late)
         self.counters.too_late += late > TOO_LATE
         self.counters.longest = max(self.counters.longest, late)
         self.start()
