@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from authd.config.location import Finding, Key, dotted
-from authd.config.settings import BackendSettings, ListenerSettings, RouteSettings, ServerSettings
+from authd.config.settings import BackendSettings, ListenerSettings, MetricsSettings, RouteSettings, ServerSettings
 from authd_backends.kinds import SHOWN, Duration, quoted, shown
 
 
@@ -46,6 +46,16 @@ def routes(
         for path in route.listeners or ():
             if str(path) not in paths and None not in known:
                 yield Finding(("routes", number, "listeners"), _unknown("listener", path, paths))
+
+
+def libraries(metrics: MetricsSettings | None) -> Iterator[Finding]:
+    """What is asked for can be done with what is installed."""
+    if metrics is None or metrics.listen is None:
+        return
+    from importlib.util import find_spec  # 2 ms that most configurations need not spend
+
+    if find_spec("prometheus_client") is None:
+        yield Finding(("metrics", "listen"), "needs: pip install authd[metrics]")
 
 
 def _unknown(what: str, name: str | Path, known: Collection[str]) -> str:

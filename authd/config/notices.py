@@ -6,15 +6,11 @@ from typing import Any
 from authd.config.location import Finding, Key
 from authd_backends.options import is_secret
 
-_SECTIONS_NOT_YET = ("metrics",)
 _TARGETS_NOT_YET = ("syslog", "journal")
 
 
 def not_yet(table: Mapping[str, Any]) -> Iterator[Finding]:
     """Find what the file sets and only a later version heeds."""
-    for section in _SECTIONS_NOT_YET:
-        for key in table.get(section, {}):
-            yield Finding((section, key), "not yet: read and checked, but without effect in this version")
     if table.get("log", {}).get("target") in _TARGETS_NOT_YET:
         yield Finding(("log", "target"), "not yet: this version logs to stderr")
 

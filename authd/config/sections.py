@@ -63,6 +63,7 @@ def read_settings(table: Mapping[str, Any]) -> tuple[Settings | None, list[Findi
         findings += checks.deadlines(server, backends)
     findings += checks.listeners(listeners)
     findings += checks.routes(routes, backends, listeners)
+    findings += checks.libraries(sections["metrics"])
     if findings:
         return None, findings
     sections |= {"backends": tuple(backends.values()), "listeners": tuple(listeners), "routes": tuple(routes)}

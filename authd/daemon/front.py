@@ -7,6 +7,7 @@ import secrets
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from authd.config.load import Loaded
 from authd.config.settings import ListenerSettings
@@ -21,7 +22,11 @@ from authd.server.listener import Listener, Reserve
 from authd.server.loop_lag import LagCounters, LoopLag
 from authd.unix.privileges import forbid_core_dumps, raise_descriptor_limit
 from authd.unix.sockets import BoundSocket
+from authd.unix.tcp import Listening
 from authd_backends.errors import OptionError
+
+if TYPE_CHECKING:
+    from authd.daemon.observing import Observation
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +41,14 @@ def serve(
     listeners: Sequence[tuple[ListenerSettings, BoundSocket]],
     *,
     control: BoundSocket | None = None,
+    metrics: Listening | None = None,
     owns_sockets: bool,
     lifeline: int | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT, or until `lifeline` (a pipe) has no writer any more; give the exit status.
 
-    `control` listens for operators. `owns_sockets`: the socket files are unlinked at the end; otherwise the parent does
-    that.
+    `control` listens for operators, `metrics` for who watches. `owns_sockets`: the socket files are unlinked at the
+    end; otherwise the parent does that.
     """
     settings = loaded.settings
     forbid_core_dumps()
@@ -53,7 +59,15 @@ def serve(
         set_up_logging(target, settings.log.level)
         try:
             status = runner.run(
-                _serve(loaded, listeners, target, control=control, owns_sockets=owns_sockets, lifeline=lifeline)
+                _serve(
+                    loaded,
+                    listeners,
+                    target,
+                    control=control,
+                    metrics=metrics,
+                    owns_sockets=owns_sockets,
+                    lifeline=lifeline,
+                )
             )
         finally:
             target.flush()
@@ -66,6 +80,7 @@ async def _serve(
     target: StderrTarget,
     *,
     control: BoundSocket | None,
+    metrics: Listening | None,
     owns_sockets: bool,
     lifeline: int | None,
 ) -> int:
@@ -87,16 +102,19 @@ async def _serve(
         listener.start()
         log.info("listening on %s", settings_.path)
     operators = _operators(control, daemon)
+    watchers = _watchers(metrics, daemon, lag.counters)
     notify.ready()
 
     await stop.wait()
 
     notify.stopping()
     if owns_sockets:
-        for bound in filter(None, (control, *(bound for _, bound in listeners))):
+        for bound in filter(None, (control, metrics, *(bound for _, bound in listeners))):
             bound.unlink()
     if operators is not None:
         operators.stop()
+    if watchers is not None:
+        watchers.stop()
     for listener in accepting:
         listener.stop()
     await _finish(daemon, settings.server.shutdown_deadline)
@@ -111,6 +129,15 @@ def _operators(control: BoundSocket | None, daemon: Daemon) -> ControlServer | N
     server = ControlServer(control.socket, Commands(daemon.pieces).answer, admin_gid())
     server.start()
     return server
+
+
+def _watchers(metrics: Listening | None, daemon: Daemon, lag: LagCounters) -> "Observation | None":
+    if metrics is None:
+        return None
+    from authd.daemon.observing import observation  # late: its library takes 60 ms to import
+
+    log.info("metrics at %s", metrics.path)
+    return observation(metrics, lambda: daemon.pieces, lag)
 
 
 def _stop_event(lifeline: int | None) -> asyncio.Event:

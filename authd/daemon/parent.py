@@ -21,7 +21,7 @@ from authd.config.settings import ServerSettings
 from authd.daemon.keeper import FAILED, MISCONFIGURED, WATCHED, Child, Keeper
 from authd.unix import privileges, process
 from authd.unix.privileges import Account, PrivilegeError
-from authd.unix.sockets import BoundSocket
+from authd.unix.tcp import Listening
 from authd_backends.errors import BackendError
 
 MARGIN = 2.0  # seconds beyond shutdown_deadline until the front is killed
@@ -56,11 +56,11 @@ def stand_in(missing_user: str, *, needs_helper: bool) -> str:
 
 def keep_running(
     serve: Serve,
-    sockets: Sequence[BoundSocket],
+    sockets: Sequence[Listening],
     account: Account,
     *,
     shutdown_deadline: float,
-    helper: tuple[Serve, BoundSocket] | None = None,
+    helper: tuple[Serve, Listening] | None = None,
 ) -> int:
     """Fork fronts that call `serve`, one after the other; `shutdown_deadline` is in seconds.
 
@@ -97,7 +97,7 @@ def keep_running(
 
 
 def _forking(
-    what: str, life: Callable[[], int], kept: Sequence[BoundSocket], every: Sequence[BoundSocket], lifeline: int
+    what: str, life: Callable[[], int], kept: Sequence[Listening], every: Sequence[Listening], lifeline: int
 ) -> Callable[[], int]:
     """A function that forks a child for `life`, with the sockets it keeps out of every one, and gives its pid."""
 
@@ -111,7 +111,7 @@ def _forking(
 
 
 def _live(
-    what: str, life: Callable[[], int], kept: Sequence[BoundSocket], every: Sequence[BoundSocket], lifeline: int
+    what: str, life: Callable[[], int], kept: Sequence[Listening], every: Sequence[Listening], lifeline: int
 ) -> NoReturn:
     """Be the child of the fork, and never come back from it."""
     status = FAILED
@@ -127,7 +127,7 @@ def _live(
         os._exit(status)
 
 
-def _keep_only(kept: Sequence[BoundSocket], every: Sequence[BoundSocket], lifeline: int) -> None:
+def _keep_only(kept: Sequence[Listening], every: Sequence[Listening], lifeline: int) -> None:
     """Put signals back and close all that is the parent's or another child's."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the child hears it: no reason to die
     process.reset_signals(set(WATCHED) - {signal.SIGHUP})

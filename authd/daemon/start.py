@@ -14,13 +14,16 @@ from authd.config.settings import ControlSettings, ListenerSettings, Settings
 from authd.control.access import ADMIN_GROUP, admin_gid
 from authd.daemon import helper, parent
 from authd.observe.targets import StderrTarget, set_up_logging
-from authd.unix import privileges, sockets
+from authd.unix import privileges, sockets, tcp
 from authd.unix.privileges import Account, may_drop
 from authd.unix.sockets import UNCHANGED, BoundSocket, SocketError
+from authd.unix.tcp import Listening
 
 log = logging.getLogger(__name__)
 
 CONTROL_BACKLOG = 16
+METRICS_BACKLOG = 64
+METRICS_MODE = 0o666  # of a Unix socket: as open as a port of the loopback is; its directory may be closed
 
 Listeners = list[tuple[ListenerSettings, BoundSocket]]
 
@@ -41,13 +44,14 @@ def start(loaded: Loaded) -> int:
     with ExitStack() as undone:
         listeners = [(each, _opened(each, undone)) for each in settings.listeners]
         control = _control(loaded, account, undone)
+        metrics = _metrics(settings, undone)
         helps = _helper(loaded, account, undone) if account is not None else None
         undone.pop_all()
     if account is None:
-        return _serve(loaded, listeners, control)
+        return _serve(loaded, listeners, control, metrics)
     return parent.keep_running(
-        partial(_serve, loaded, listeners, control),
-        [*(bound for _, bound in listeners), *([control] if control else [])],
+        partial(_serve, loaded, listeners, control, metrics),
+        [*(bound for _, bound in listeners), *filter(None, (control, metrics))],
         account,
         shutdown_deadline=settings.server.shutdown_deadline,
         helper=helps,
@@ -69,10 +73,19 @@ def start_helper(loaded: Loaded) -> int:
         return helper.serve(loaded, listener, account)
 
 
-def _serve(loaded: Loaded, listeners: Listeners, control: BoundSocket | None, lifeline: int | None = None) -> int:
+def _serve(
+    loaded: Loaded,
+    listeners: Listeners,
+    control: BoundSocket | None,
+    metrics: Listening | None,
+    lifeline: int | None = None,
+) -> int:
     from authd.daemon import front  # below a parent, asyncio and all that follows is the child's alone
 
-    return front.serve(loaded, listeners, control=control, owns_sockets=lifeline is None, lifeline=lifeline)
+    owns_sockets = lifeline is None
+    return front.serve(
+        loaded, listeners, control=control, metrics=metrics, owns_sockets=owns_sockets, lifeline=lifeline
+    )
 
 
 def _account(settings: Settings) -> Account:
@@ -105,6 +118,18 @@ def _control(loaded: Loaded, account: Account | None, undone: ExitStack) -> Boun
     return bound
 
 
+def _metrics(settings: Settings, undone: ExitStack) -> Listening | None:
+    where = settings.metrics.listen
+    if where is None:
+        return None
+    if not where.startswith("/"):
+        bound: Listening = tcp.bind(where, METRICS_BACKLOG)
+    else:
+        bound = sockets.bind(Path(where), mode=METRICS_MODE, owner=None, group=None, backlog=METRICS_BACKLOG)
+    undone.callback(_take_back, bound)
+    return bound
+
+
 def _helper(loaded: Loaded, account: Account, undone: ExitStack) -> tuple[parent.Serve, BoundSocket] | None:
     if not helper.has_backends(loaded.settings):
         return None
@@ -114,7 +139,7 @@ def _helper(loaded: Loaded, account: Account, undone: ExitStack) -> tuple[parent
     return (lambda lifeline: helper.serve(loaded, bound.socket, account, lifeline)), bound
 
 
-def _take_back(bound: BoundSocket) -> None:
+def _take_back(bound: Listening) -> None:
     bound.unlink()
     bound.close()
 

@@ -32,6 +32,9 @@ def sections(sources: Sources) -> Iterator[Metric]:
     pieces = sources.pieces()
     yield from _requests(pieces)
     yield from _backends(pieces.backends, sources.health)
+    mute = sources.health.mute_routes()
+    routes = [((route.name,), float(route.name not in mute)) for _, route in pieces.routes]
+    yield gauge("route_up", "Whether some backend of a route answers.", ("route",), routes)
     yield from _queues([each for each in pieces.backends if each.queue is not None])
     yield from _helper([each for each in pieces.backends if each.helper is not None], sources.health)
     yield from _cache(pieces)

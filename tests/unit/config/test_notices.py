@@ -36,20 +36,6 @@ def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return '[backends.vault]\ntype = "vault"\npassword = "hunter2"\npassword_file = "x"\n'
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "metrics.listen = '127.0.0.1:9479'",
-    ],
-)
-def test_what_only_a_later_version_heeds_is_told_where_it_is_set(tmp_path: Path, key: str) -> None:
-    name = key.partition(" =")[0]
-
-    assert warnings(tmp_path, f"\n{key}\n{USERS}") == [
-        f"authd.toml:2: {name}: not yet: read and checked, but without effect in this version"
-    ]
-
-
 @pytest.mark.parametrize("target", ["syslog", "journal"])
 def test_a_log_target_of_a_later_version_is_told(tmp_path: Path, target: str) -> None:
     assert warnings(tmp_path, f'{USERS}[log]\ntarget = "{target}"\n') == [
@@ -58,7 +44,7 @@ def test_a_log_target_of_a_later_version_is_told(tmp_path: Path, target: str) ->
 
 
 def test_what_is_in_force_brings_no_warning(tmp_path: Path) -> None:
-    sections = '[cache]\n[control]\npath = "/x"\n'
+    sections = '[cache]\n[control]\npath = "/x"\n[metrics]\nlisten = "[::1]:9479"\n'
     text = f'{USERS}{sections}[log]\ntarget = "stderr"\nformat = "json"\n[[routes]]\nbackends = ["users"]\n'
 
     assert warnings(tmp_path, text) == []

@@ -1,0 +1,62 @@
+"""Listening TCP sockets."""
+
+import socket
+from pathlib import Path
+from typing import Protocol
+
+from authd.unix.sockets import SocketError
+
+
+class Listening(Protocol):
+    """What a listening socket is to those who pass it on, be it a `sockets.BoundSocket` or a `TcpSocket`."""
+
+    socket: socket.socket
+
+    @property
+    def path(self) -> Path | str: ...
+
+    def unlink(self) -> None: ...
+
+    def disown(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class TcpSocket:
+    """A listening socket, non-blocking. Nothing but the socket has to be taken back: no file, no lock."""
+
+    def __init__(self, listening: socket.socket, where: str) -> None:
+        self.socket = listening
+        self.path = where
+
+    def unlink(self) -> None:
+        """There is no file."""
+
+    def disown(self) -> None:
+        """Nothing is held but the socket."""
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def bind(where: str, backlog: int) -> TcpSocket:
+    """Listen at ``ADDRESS:PORT`` or ``[ADDRESS]:PORT``; of a name with several addresses at the first.
+
+    Raises SocketError.
+    """
+    host, _, port = where.rpartition(":")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(backlog)
+        except BaseException:
+            listening.close()
+            raise
+    except OSError as error:
+        raise SocketError(f"{where}: expected to listen there, got: {error.strerror or error}") from error
+    return TcpSocket(listening, where)
