@@ -49,7 +49,7 @@ def _header(picture: Picture) -> Markup:
 
 
 def _state(picture: Picture) -> tuple[str, str]:
-    down = [each.name for each in picture.backends if not each.is_up]
+    down = [each.name for each in picture.backends if each.problem]
     if not down:
         return "up", "every backend answers" if len(picture.backends) > 1 else "the backend answers"
     if len(down) == len(picture.backends):

@@ -28,7 +28,7 @@ class BackendPicture:
     name: str
     type: str
     placement: str
-    is_up: bool
+    problem: str  # why it is down; empty while it is up
     running: int | None = None  # None of all three: it answers at once
     slots: int | None = None
     queued: int | None = None
@@ -60,7 +60,6 @@ class ListenerPicture:
 class CachePicture:
     is_enabled: bool
     entries: int
-    most: int
     lookups: Mapping[str, int]  # since the start, by how they ended
     found: Series  # looks that answered
     missed: Series
@@ -94,5 +93,5 @@ class Picture:
     cache: CachePicture
     throttle: ThrottlePicture
     connections: Mapping[str, int]
-    loop_lag: float  # the longest since the start
-    helper: str | None = None  # None where no backend needs one, else whether its socket is there
+    longest_lag: float  # of the loop, since the start
+    helper_listens: bool | None = None  # None where no backend needs it

@@ -26,13 +26,13 @@ def all_tables(picture: Picture) -> Iterator[Markup]:
 
 
 def _backend(backend: BackendPicture, spans: int) -> Sequence[str]:
-    state = element("span", "up" if backend.is_up else "down", class_=f"state {'up' if backend.is_up else 'down'}")
+    state = "down" if backend.problem else "up"
     about = f"{backend.type}, {backend.placement}"
     if backend.worker_deaths:
         about += f", {figures.count(backend.worker_deaths)} workers died"
     return (
         element("span", backend.name, element("small", about)),
-        state,
+        element("div", element("span", state, class_=f"state {state}"), element("small", backend.problem)),
         _answers(backend, spans),
         _checks(backend, spans),
         _of(backend.running, backend.slots),
@@ -97,7 +97,7 @@ def _lists(picture: Picture) -> Iterator[Markup]:
         )
     yield _list(
         "Cache" if cache.is_enabled else "Cache (off)",
-        {"entries": f"{figures.count(cache.entries)} of {figures.count(cache.most)}"}
+        {"entries": figures.count(cache.entries)}
         | {_words(name): figures.count(each) for name, each in cache.lookups.items()}
         | {"evictions": figures.count(cache.evictions)},
     )
@@ -106,9 +106,9 @@ def _lists(picture: Picture) -> Iterator[Markup]:
         {"blocked users": figures.count(throttle.users), "blocked addresses": figures.count(throttle.addresses)}
         | {f"throttled, by {name}": figures.count(each) for name, each in throttle.throttled.items()},
     )
-    process = {"longest stall of the loop": figures.time(picture.loop_lag)}
-    if picture.helper is not None:
-        process["helper"] = picture.helper
+    process = {"longest stall of the loop": figures.time(picture.longest_lag)}
+    if picture.helper_listens is not None:
+        process["helper"] = "listens" if picture.helper_listens else "does not listen"
     yield _list(
         "Connections", {_words(name): figures.count(each) for name, each in picture.connections.items()} | process
     )
