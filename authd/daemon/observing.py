@@ -11,6 +11,7 @@ from authd.observe.health import Health, alive
 from authd.observe.metrics import Metrics
 from authd.observe.processes import collectors
 from authd.observe.sections import Sources
+from authd.observe.view import OperatorPage
 from authd.server.loop_lag import LagCounters
 from authd.server.pieces import Pieces
 from authd.unix.tcp import Listening
@@ -29,19 +30,27 @@ class Observation:
         self._blocked = {"user": 0, "address": 0}
         self._counting: asyncio.Task[None] | None = None
         self.health = Health(pieces)
-        metrics = Metrics(Sources(pieces, self.health, lag, reloads, self._blocked, collectors(pieces)))
-        pages = {"/metrics": metrics.page, "/healthz": alive, "/readyz": self.health.ready}
+        sources = Sources(pieces, self.health, lag, reloads, self._blocked, collectors(pieces))
+        self._operator = OperatorPage(sources)
+        pages = {
+            "/": self._operator.page,
+            "/metrics": Metrics(sources).page,
+            "/healthz": alive,
+            "/readyz": self.health.ready,
+        }
         self._exporter = Exporter(listening.socket, pages)
 
     def start(self) -> None:
         self._counting = asyncio.get_running_loop().create_task(self._count_blocked())
         self.health.start()
+        self._operator.start()
         self._exporter.start()
 
     def stop(self) -> None:
         if self._counting is not None:
             self._counting.cancel()
         self.health.stop()
+        self._operator.stop()
         self._exporter.stop()
 
     async def _count_blocked(self) -> None:

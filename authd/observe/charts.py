@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from authd.observe.markup import Markup, element
 
 HEIGHT = 100  # of the drawing, in units of its own
+LEAST = 1.0  # of what is drawn at all: one failure among thousands has to be seen
 GAP = 0.2  # of a column's place that stays empty
 ROUND = (1, 2, 5, 10)  # what the top of a scale may begin with
 
@@ -55,7 +56,7 @@ def _boxes(below: Sequence[float], above: Sequence[float], spans: int, top: floa
     first = spans - len(above)
     for place, (low, high) in enumerate(zip(below, above, strict=True), first):
         if high > low:
-            bottom, up = HEIGHT * (1 - low / top), HEIGHT * (high - low) / top
+            bottom, up = HEIGHT * (1 - low / top), max(LEAST, HEIGHT * (high - low) / top)
             yield f"M{place + GAP / 2:g} {bottom:.4g}h{1 - GAP:g}v{-up:.4g}h{GAP - 1:g}z"
 
 

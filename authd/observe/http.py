@@ -11,12 +11,12 @@ TEXT = "text/plain; charset=utf-8"
 _REQUEST_LINE = re.compile(r"([A-Z]{1,16}) (/[!-~]*) HTTP/1\.[01]").fullmatch
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
-_ALWAYS = (
-    ("Connection", "close"),
-    ("Cache-Control", "no-store"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"),
-)
+_USUAL = {
+    "Connection": "close",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'",
+}
 
 
 class HttpError(Exception):
@@ -37,7 +37,7 @@ class Reply(NamedTuple):
     status: HTTPStatus
     content_type: str
     body: bytes
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()  # besides the usual ones, or in their place
 
 
 def decode(head: bytes) -> HttpRequest:
@@ -64,8 +64,12 @@ def _field(line: str) -> tuple[str, str]:
 
 def encode(reply: Reply, *, with_body: bool = True) -> bytes:
     """Give the bytes of a reply, to HEAD without the body."""
-    headers = (("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body))), *reply.headers, *_ALWAYS)
-    lines = [f"HTTP/1.1 {reply.status.value} {reply.status.phrase}", *(f"{name}: {value}" for name, value in headers)]
+    own = {"Content-Type": reply.content_type, "Content-Length": str(len(reply.body))}
+    headers = own | _USUAL | dict(reply.headers)
+    lines = [
+        f"HTTP/1.1 {reply.status.value} {reply.status.phrase}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
     head = "".join(f"{line}\r\n" for line in lines) + "\r\n"
     return head.encode("latin-1") + (reply.body if with_body else b"")
 

@@ -104,7 +104,7 @@ def _charts(picture: Picture) -> Markup:
     return element(
         "section",
         element("h2", f"The last {minutes}"),
-        _figure("Requests a second", OUTCOMES, requests, figures.rate(top), minutes),
+        _figure("Requests a second", OUTCOMES, requests, figures.count(top) if top >= 1 else f"{top:g}", minutes),
         _figure(
             "Time to decide",
             {"median": "half within", "slowest": "95 % within"},
