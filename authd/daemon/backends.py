@@ -22,7 +22,7 @@ def placement(settings: BackendSettings) -> Placement:
 
 def decides_by_client(settings: BackendSettings) -> bool:
     """Whether the client is part of what this backend is asked, so that one client's answer is not another's."""
-    return bool(getattr(backend_type(settings.type), "uses_client", False))
+    return bool(getattr(made(settings), "uses_client", False))  # some tell by their options
 
 
 def made(settings: BackendSettings) -> Any:

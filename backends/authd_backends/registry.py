@@ -15,8 +15,10 @@ _CLASSES = {
     "pam": "authd_backends.pam.backend:PamBackend",
     "shadow": "authd_backends.shadow:ShadowBackend",
     "getpwent": "authd_backends.getpwent:GetpwentBackend",
+    "mysql": "authd_backends.sql.mysql:MysqlBackend",
+    "sqlite": "authd_backends.sql.sqlite:SqliteBackend",
 }
-_NOT_YET = ("ldap", "mysql", "postgresql", "sqlite")
+_NOT_YET = ("ldap", "postgresql")
 
 
 def known_types() -> tuple[str, ...]:

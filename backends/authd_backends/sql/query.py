@@ -21,6 +21,7 @@ class Statement:
 
     text: str
     names: frozenset[str]
+    option: str = "query"  # where it stands
 
     def bind(self, request: Request) -> Values | None:
         """Give the values of the names; None where one of them is text that no column holds: NUL, or not UTF-8.
@@ -49,7 +50,7 @@ def statement(query: str, dialect: Dialect, option: str = "query") -> Statement:
         pieces.append(f":{name}" if dialect is Dialect.SQLITE else f"%({name})s")
     if not names & {"login", "user"}:
         raise OptionError(f"{option}: expected a query that has :login or :user outside of quotes, got neither", option)
-    return Statement("".join(pieces), frozenset(names))
+    return Statement("".join(pieces), frozenset(names), option)
 
 
 def _value(name: str, request: Request) -> str | None:

@@ -1,0 +1,259 @@
+"""The backend `mysql`: users in tables of MySQL or MariaDB."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Hashable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import ClassVar, NoReturn
+
+from pymysql.err import Error
+
+from authd_backends.contract import Outcome, Placement, Request, Verdict
+from authd_backends.errors import OptionError, Unavailable
+from authd_backends.sql.mysql_connection import Connection, Cursor, context_of
+from authd_backends.sql.options import (
+    Server,
+    ServerOptions,
+    check_server_options,
+    password_of,
+    policy_of,
+    servers_of,
+    statements_of,
+    unprotected,
+    uses_tls,
+)
+from authd_backends.sql.pool import Crowded, Down, Lost, Pool
+from authd_backends.sql.query import Statement, Values
+from authd_backends.sql.rows import MAX_ROWS, Entry, Judge, Table, check_columns, entries
+from authd_backends.sql.schemas import Dialect
+
+log = logging.getLogger(__name__)
+
+PORT = 3306
+_MARGIN = 0.5  # seconds that a server may take to tell that it has ended a query
+
+# mariadb.com/kb/en/mariadb-error-codes, dev.mysql.com/doc/mysql-errors
+_CROWDED = {1040, 1203, 1226}  # too many connections: of all, of this user, within the hour
+_LOST = {1053, 1152, 1184, 1927, 3169, 4031}  # shuts down, aborted, killed, idle for too long
+_CLIENT = range(2000, 3000)  # what the client's side says: no route, no answer, no TLS
+_MISTAKES = {1044, 1045, 1046, 1049, 1054, 1064, 1142, 1143, 1146, 1305, 1370, 1698}  # rights, names, syntax
+_FOREIGN_TEXT = {1267, 1270, 1271, 1300, 3854, 3988}  # a value that the column's character set does not have
+
+
+class _Refused(Unavailable):
+    """What the server says of our account or query, and will say again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MysqlOptions(ServerOptions):
+    """As `ServerOptions`."""
+
+    def __post_init__(self) -> None:
+        """Raises OptionError for options that contradict each other."""
+        check_server_options(self, PORT)
+
+
+class MysqlBackend:
+    """Asks the first server that answers; see `Pool`."""
+
+    options_type: ClassVar[type] = MysqlOptions
+    placement: ClassVar[Placement] = Placement.LOOP
+    hashes_passwords: ClassVar[bool] = False  # at most as many at once as there are cores: see hashes.on_thread
+
+    def __init__(self, options: MysqlOptions) -> None:
+        self._statements = statements_of(options, Dialect.MYSQL)
+        self.uses_client = any("client" in statement.names for statement in self._statements)
+        self._servers = servers_of(options.hosts, PORT)
+        self._driver = _Driver(options)
+        self._pool = Pool(self._driver, self._servers)
+        self._judge = Judge(policy_of(options))
+        self._unprotected = unprotected(options, self._servers)
+
+    def start(self) -> None:
+        """Ask the first server that answers for nobody.
+
+        Raises OptionError where it refuses the account or the query, or gives other columns than are needed;
+        Unavailable where none answers.
+        """
+        for server in self._unprotected:
+            log.warning("hosts: %s is asked without TLS: hashes travel in the clear", server)
+        self._driver.tls()
+        with ThreadPoolExecutor(1, "mysql") as thread:  # this one may be busy with a loop of its own
+            thread.submit(asyncio.run, self._look()).result()
+
+    async def check(self, request: Request) -> Verdict:
+        try:
+            found = await self._found(request)
+        except Unavailable as outage:
+            return Verdict(Outcome.UNAVAILABLE, str(outage))
+        return await self._judge.verdict_on_loop(found, request)
+
+    async def probe(self) -> None:
+        """Have a server say that it is there. Raises Unavailable."""
+        await self._pool.ask(self._driver.ping)
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def generation(self) -> Hashable:
+        """A server does not tell."""
+        return None
+
+    async def _found(self, request: Request) -> list[Entry]:
+        bound = [(statement, statement.bind(request)) for statement in self._statements]
+        asked = [(statement, values) for statement, values in bound if values is not None]
+
+        async def question(connection: Connection) -> list[Entry]:
+            for statement, values in asked:
+                if found := entries(await self._driver.fetch(connection, statement, values), datetime.now(UTC)):
+                    return found
+            return []
+
+        return await self._pool.ask(question) if asked else []
+
+    async def _look(self) -> None:
+        problems = []
+        for server in self._servers:
+            try:
+                connection = await self._driver.connect(server)
+            except _Refused as refusal:
+                raise OptionError(f"{server}: {refusal}") from refusal
+            except Unavailable as outage:
+                problems.append(f"{server}: {outage}")
+                continue
+            try:
+                await self._try_statements(connection)
+            finally:
+                connection.abort()
+            return
+        raise Unavailable("; ".join(problems))
+
+    async def _try_statements(self, connection: Connection) -> None:
+        for statement in self._statements:
+            try:
+                table = await self._driver.fetch(connection, statement, dict.fromkeys(statement.names, ""))
+            except _Refused as refusal:
+                raise OptionError(f"{statement.option}: {refusal}", statement.option) from refusal
+            check_columns(table.columns, statement.option)
+
+
+class _Driver:
+    """MySQL's side of a `Pool`."""
+
+    def __init__(self, options: MysqlOptions) -> None:
+        self._options = options
+        self._context: ssl.SSLContext | None = None
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Give the certificates, which are read once. Raises OptionError."""
+        if self._context is None and uses_tls(self._options):
+            self._context = context_of(self._options)
+        return self._context
+
+    async def connect(self, server: Server) -> Connection:
+        """Raises Down, Crowded, and _Refused where the account is none of the server's."""
+        connection = self._connection(server)
+        try:
+            async with asyncio.timeout(self._options.connect_deadline):
+                await connection.establish()
+                await self._set_up(connection)
+        except BaseException as error:
+            connection.abort()
+            if isinstance(error, TimeoutError):
+                raise Down(f"expected a connection within {self._options.connect_deadline:g} s, got none") from error
+            if isinstance(error, OSError | Error):
+                _raise(error, Down)
+            raise
+        return connection
+
+    def is_alive(self, connection: Connection) -> bool:
+        alive: bool = connection.is_alive
+        return alive
+
+    def abort(self, connection: Connection) -> None:
+        connection.abort()
+
+    async def fetch(self, connection: Connection, statement: Statement, values: Values) -> Table:
+        """Raises Lost and Down for a dead connection, _Refused for a query that cannot be answered."""
+        try:
+            async with asyncio.timeout(self._options.query_deadline + _MARGIN):
+                cursor = await connection.cursor(Cursor)
+                await cursor.execute(statement.text, values)
+                return Table(tuple(column[0] for column in cursor.description or ()), await cursor.fetchall())
+        except TimeoutError as error:
+            raise Down(f"expected rows within {self._options.query_deadline + _MARGIN:g} s, got none") from error
+        except (OSError, Error) as error:
+            if _code(error) in _FOREIGN_TEXT and not all((value or "").isascii() for value in values.values()):
+                return Table((), ())
+            _raise(error, Lost)
+
+    async def ping(self, connection: Connection) -> None:
+        """Raises Lost and Down for a dead connection."""
+        try:
+            async with asyncio.timeout(self._options.query_deadline):
+                await connection.ping(reconnect=False)
+        except TimeoutError as error:
+            raise Down(f"expected a sign of life within {self._options.query_deadline:g} s, got none") from error
+        except (OSError, Error) as error:
+            _raise(error, Lost)
+
+    def _connection(self, server: Server) -> Connection:
+        # PyMySQL encodes as Latin-1, the server's own programs send what was typed
+        password = password_of(self._options).reveal().decode("latin-1")
+        place = {"unix_socket": server.path} if server.path else {"host": server.host, "port": server.port}
+        return Connection(
+            **place,
+            user=self._options.user,
+            password=password,
+            db=self._options.database,
+            charset="utf8mb4",
+            autocommit=True,  # a transaction would go on seeing yesterday's passwords
+            ssl=None if server.path else self.tls(),
+            program_name="authd",
+        )
+
+    async def _set_up(self, connection: Connection) -> None:
+        """Make the session independent of the server's configuration, as `init_connect` is among it.
+
+        The character set decides how values are quoted; rows beyond those that are needed are not sent.
+        """
+        seconds = self._options.query_deadline
+        is_mariadb = "MariaDB" in connection.get_server_info()
+        limit = f"max_statement_time = {seconds:g}" if is_mariadb else f"max_execution_time = {seconds * 1000:.0f}"
+        await connection.query("SET NAMES utf8mb4")
+        await connection.query("SET SESSION TRANSACTION READ ONLY")
+        await connection.query(f"SET SESSION time_zone = '+00:00', sql_select_limit = {MAX_ROWS + 1}, {limit}")
+
+
+def _raise(error: Exception, dead: type[Down]) -> NoReturn:
+    """Say what an error means for who asks; `dead` where the connection is of no further use."""
+    code, text = _code(error), _text(error)
+    if code in _CROWDED:
+        raise Crowded(text) from error
+    if code in _MISTAKES:
+        raise _Refused(text) from error
+    if code is None or code in _LOST or code in _CLIENT:
+        raise dead(text) from error
+    raise Unavailable(text) from error
+
+
+def _code(error: BaseException) -> int | None:
+    """Give the server's number, or None for what no server said."""
+    innermost = _innermost(error)
+    code = innermost.args[0] if innermost.args and isinstance(innermost, Error) else None
+    return code if isinstance(code, int) else None
+
+
+def _text(error: BaseException) -> str:
+    innermost = _innermost(error)
+    return str(innermost.args[-1] if innermost.args else type(innermost).__name__)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """aiomysql 0.1 says "Can't connect" whatever the server said."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
