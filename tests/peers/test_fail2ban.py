@@ -1,0 +1,131 @@
+"""docs/fail2ban.md as written: contrib/fail2ban in Debian's fail2ban, on what a real authd and Postfix have logged."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.servers import attempts
+from tests.servers.attempts import GUESSES, Attempt
+from tests.servers.box import CHECKOUT, Box
+from tests.servers.fail2ban import Entry, Fail2ban, found, write_journal
+from tests.servers.postfix import Postfix, authenticate
+
+PACKAGES = ("fail2ban", "python3-systemd", "systemd-journal-remote", "postfix", "libsasl2-modules")
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "fail2ban.md").read_text()
+COMMANDS = re.findall(r"^    (.+)$", DOCUMENT, re.MULTILINE)
+(JAIL_LOCAL,) = re.findall(r"^```ini\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+PATIENT = [Attempt("192.0.2.9", "bob", "old", "wrong_password")] * 20  # a mail program with an old password
+GUESSER = [Attempt("192.0.2.1", f"mallory{n}", "guess", "unknown_user") for n in range(5)]
+SUBMISSIONS = (
+    *[("192.0.2.2", "alice", "guess")] * 3,
+    ("192.0.2.2", "x: SASL PLAIN authentication failed: generic failure", "guess"),
+    ("192.0.2.2", "unknown[192.0.2.66]: SASL PLAIN authentication failed: authentication failure", "guess"),
+    *[("192.0.2.8", "broken", "secret")] * 6,  # told 454
+    ("192.0.2.7", "alice", "secret"),
+)
+
+
+def command(beginning: str) -> list[str]:
+    """Give the one command of the document that begins so."""
+    (found_,) = [each for each in COMMANDS if each.startswith(beginning)]
+    return ["sh", "-c", f"cd {CHECKOUT} && {found_}"]
+
+
+@pytest.fixture(scope="module")
+def configured(box: Box) -> Box:
+    box.run(command("cp"))
+    box.run(["mount", "-t", "tmpfs", "box", "/var/log"])
+    return box
+
+
+@pytest.fixture(scope="module", params=["logfmt", "json"])
+def written(request: pytest.FixtureRequest, configured: Box) -> list[str]:
+    """What authd writes about every kind of attempt."""
+    with attempts.serving(configured, request.param) as authd:
+        return attempts.make(authd, *attempts.ATTEMPTS)
+
+
+@pytest.fixture(scope="module")
+def mail_log(configured: Box) -> list[str]:
+    """What Postfix writes about submissions of which some are told 535 and some 454."""
+    smtpd_conf = "pwcheck_method: saslauthd\nmech_list: PLAIN LOGIN\n"
+    postfix = Postfix(configured, smtpd_conf, chroot=False, smtpd_authorized_xclient_hosts="127.0.0.1")
+    with attempts.serving(configured):
+        postfix.start()
+        codes = [_submit(postfix, mechanism, *each) for mechanism in ("PLAIN", "LOGIN") for each in SUBMISSIONS]
+        postfix.stop()
+    assert codes == 2 * [*[535] * 5, *[454] * 6, 235]
+    return configured.read("/var/spool/mail.log").splitlines()
+
+
+def _submit(postfix: Postfix, mechanism: str, address: str, user: str, password: str) -> int:
+    with postfix.connect() as session:
+        assert session.docmd("XCLIENT", f"ADDR={address}")[0] == 220
+        session.ehlo()
+        return authenticate(session, mechanism, user, password)
+
+
+@pytest.mark.parametrize("header", [False, True], ids=["bare", "syslog"])
+def test_every_guess_is_found_and_nothing_else(configured: Box, written: list[str], *, header: bool) -> None:
+    lines = [attempts.with_syslog_header(line) for line in written] if header else written
+
+    assert Counter(found(configured, lines, "authd")) == GUESSES
+
+
+def test_postfix_s_535_is_found_and_its_454_is_not(configured: Box, mail_log: list[str]) -> None:
+    assert "authentication failed: generic failure" in "".join(mail_log)
+    assert found(configured, mail_log, "postfix[mode=auth]") == ["192.0.2.2"] * 10
+    assert found(configured, mail_log, "postfix[mode=aggressive]").count("192.0.2.8") == 0
+
+
+@contextmanager
+def watching(box: Box, jails: str = "") -> Iterator[Fail2ban]:
+    fail2ban = Fail2ban(box, jails)
+    fail2ban.start()
+    try:
+        yield fail2ban
+    finally:
+        fail2ban.stop()
+
+
+def entry(line: str) -> Entry:
+    """Of syslog's line, or of one of a service that writes to standard error, which systemd calls by its command."""
+    header = re.fullmatch(r".{15} mail (\S+)\[(\d+)\]: (.*)", line)
+    return Entry(*header.groups()) if header else Entry("authd", "4711", line)
+
+
+def test_the_jails_on_the_journal_ban_guessers_alone_and_let_them_in_again(
+    configured: Box, mail_log: list[str]
+) -> None:
+    write_journal(configured, "postfix@-.service", [entry(line) for line in mail_log])
+    with watching(configured) as fail2ban, attempts.serving(configured) as authd:
+        write_journal(configured, "authd.service", [entry(each) for each in attempts.make(authd, *PATIENT, *GUESSER)])
+        fail2ban.wait_for("authd bans 192.0.2.1")
+        fail2ban.wait_for("postfix-sasl bans 192.0.2.2")
+
+        assert "192.0.2.1" in configured.run(command("fail2ban-client status")).stdout
+        configured.run(command("fail2ban-client set"))
+        fail2ban.wait_for("authd lifts 192.0.2.1")
+        banned = {deed for deed in fail2ban.deeds if " bans " in deed}
+
+    assert banned == {"authd bans 192.0.2.1", "postfix-sasl bans 192.0.2.2"}
+    assert "6 matched" in configured.run(command("fail2ban-regex")).stdout  # one of the patient's, five guesses
+
+
+def test_the_jails_on_files_ban_guessers_alone(configured: Box, mail_log: list[str]) -> None:
+    configured.write("/var/log/mail.log", "".join(f"{line}\n" for line in mail_log))
+    configured.write("/var/log/authd.log", "")
+    with watching(configured, JAIL_LOCAL) as fail2ban, attempts.serving(configured) as authd:
+        lines = attempts.make(authd, *PATIENT, *GUESSER)
+        configured.run(["tee", "-a", "/var/log/authd.log"], input="".join(f"{line}\n" for line in lines))
+        fail2ban.wait_for("authd bans 192.0.2.1")
+        fail2ban.wait_for("postfix-sasl bans 192.0.2.2")
+        configured.run(command("fail2ban-client reload"))
+        banned = {deed for deed in fail2ban.deeds if " bans " in deed}
+
+    assert banned == {"authd bans 192.0.2.1", "postfix-sasl bans 192.0.2.2"}
