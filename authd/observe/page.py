@@ -1,14 +1,13 @@
 """The operator's page: one picture of the daemon as HTML, without scripts and with nothing from elsewhere."""
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
 from authd.observe import charts, figures, tables
-from authd.observe.history import MINUTE
 from authd.observe.markup import Markup, element
-from authd.observe.picture import Picture, Series
+from authd.observe.picture import Picture, Series, last, last_minute
 
 STYLE = Path(__file__).with_name("page.css").read_text("utf-8")
 POLICY = (
@@ -59,9 +58,9 @@ def _state(picture: Picture) -> tuple[str, str]:
 
 def _tiles(picture: Picture) -> Markup:
     traffic, cache = picture.traffic, picture.cache
-    told = {name: _last_minute(series) for name, series in _layers(picture).items()}
+    told = {name: last_minute(series) for name, series in _layers(picture).items()}
     everything = sum(told.values())
-    found, missed = _last_minute(cache.found), _last_minute(cache.missed)
+    found, missed = last_minute(cache.found), last_minute(cache.missed)
     tiles = [
         _tile("Requests", figures.rate(everything), "a second"),
         _tile("Accepted", figures.share(told["accepted"], everything), f"{figures.rate(told['accepted'])} a second"),
@@ -73,10 +72,10 @@ def _tiles(picture: Picture) -> Markup:
         ),
         _tile(
             "Time to decide",
-            figures.time(_last(traffic.slowest)),
-            f"95 % are faster; half within {figures.time(_last(traffic.median))}",
+            figures.time(last(traffic.slowest)),
+            f"95 % are faster; half within {figures.time(last(traffic.median))}",
         ),
-        _tile("Waiting", figures.count(_last(picture.waiting) or 0), "for a turn at a backend"),
+        _tile("Waiting", figures.count(last(picture.waiting) or 0), "for a turn at a backend"),
         _tile("Cache", figures.share(found, found + missed) if cache.is_enabled else "off", "of lookups answered"),
     ]
     return element("section", element("h2", "The last minute"), element("dl", *tiles, class_="tiles"))
@@ -95,12 +94,12 @@ def _charts(picture: Picture) -> Markup:
     minutes = f"{picture.spans * picture.interval / 60:.0f} minutes"
     layers = _layers(picture)
     top = charts.scale(charts.stacked(layers))
-    told = ", ".join(f"{figures.rate(_last_minute(layers[kind]))} {name}" for kind, name in OUTCOMES.items())
+    told = ", ".join(f"{figures.rate(last_minute(layers[kind]))} {name}" for kind, name in OUTCOMES.items())
     requests = charts.columns(f"Requests a second, in the last minute: {told}", layers, picture.spans, top)
     times = {"median": picture.traffic.median, "slowest": picture.traffic.slowest}
     slowest = charts.scale(max((each for series in times.values() for each in series if each is not None), default=0.0))
-    label = f"Time to decide, in the last minute: half within {figures.time(_last(times['median']))}, "
-    decided = charts.lines(f"{label}95 % within {figures.time(_last(times['slowest']))}", times, picture.spans, slowest)
+    label = f"Time to decide, in the last minute: half within {figures.time(last(times['median']))}, "
+    decided = charts.lines(f"{label}95 % within {figures.time(last(times['slowest']))}", times, picture.spans, slowest)
     return element(
         "section",
         element("h2", f"The last {minutes}"),
@@ -129,12 +128,3 @@ def _figure(title: str, legend: Mapping[str, str], chart: Markup, top: str, minu
 def _layers(picture: Picture) -> dict[str, Series]:
     traffic = picture.traffic
     return dict(zip(OUTCOMES, (traffic.accepted, traffic.refused, traffic.throttled, traffic.unavailable), strict=True))
-
-
-def _last_minute(series: Series) -> float:
-    last = series[-MINUTE:]
-    return sum(last) / len(last) if last else 0.0
-
-
-def _last(series: Sequence[float | None]) -> float | None:
-    return series[-1] if series else None

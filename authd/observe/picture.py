@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from authd.observe.history import MINUTE
+
 Series = Sequence[float]
 Times = Sequence[float | None]  # None where nothing was timed
 
@@ -95,3 +97,14 @@ class Picture:
     connections: Mapping[str, int]
     longest_lag: float  # of the loop, since the start
     helper_listens: bool | None = None  # None where no backend needs it
+
+
+def last_minute(series: Series) -> float:
+    """Give the mean of the last minute."""
+    latest = series[-MINUTE:]
+    return sum(latest) / len(latest) if latest else 0.0
+
+
+def last(series: Times) -> float | None:
+    """Give the last of a series, None where there is none."""
+    return series[-1] if series else None

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from authd.observe import charts, figures
 from authd.observe.markup import Markup, element
-from authd.observe.picture import BackendPicture, ListenerPicture, Picture, RoutePicture
+from authd.observe.picture import BackendPicture, ListenerPicture, Picture, RoutePicture, last, last_minute
 
 ANY = "any"
 
@@ -48,9 +48,9 @@ def _of(number: int | None, most: int | None) -> Markup:
 def _answers(backend: BackendPicture, spans: int) -> Markup:
     layers = {"accepted": backend.answered, "failed": backend.unavailable}
     top = charts.scale(charts.stacked(layers))
-    answered = backend.answered[-1] if backend.answered else 0.0
-    failed = backend.unavailable[-1] if backend.unavailable else 0.0
-    label = f"{backend.name}: {figures.rate(answered)} answers and {figures.rate(failed)} failures a second now"
+    answered, failed = last_minute(backend.answered), last_minute(backend.unavailable)
+    told = f"{figures.rate(answered)} answers and {figures.rate(failed)} failures a second"
+    label = f"{backend.name}, in the last minute: {told}"
     return element(
         "span",
         charts.columns(label, layers, spans, top),
@@ -60,9 +60,9 @@ def _answers(backend: BackendPicture, spans: int) -> Markup:
 
 
 def _checks(backend: BackendPicture, spans: int) -> Markup:
-    took = backend.took[-1] if backend.took else None
+    took = last(backend.took)
     top = charts.scale(max((each for each in backend.took if each is not None), default=0.0))
-    label = f"{backend.name}: a check takes {figures.time(took)} now"
+    label = f"{backend.name}, in the last minute: {figures.time(took)} a check"
     return element(
         "span",
         charts.lines(label, {"median": backend.took}, spans, top),
