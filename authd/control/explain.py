@@ -124,12 +124,14 @@ async def _tried(pieces: Pieces, arrival: Arrival) -> dict[str, Any]:
     trace = _Trace()
     routes = [trace.along(route) for _, route in pieces.routes]
     steps = replace(pieces.steps, throttle=pieces.steps.throttle.without_blocks())
-    authenticator = Authenticator(routes, steps, pieces.decided, time.monotonic)
+    authenticator = Authenticator(routes, steps, time.monotonic)
     try:
         async with asyncio.timeout(pieces.settings.server.request_deadline):
             decision = await authenticator.decide(arrival)
     except TimeoutError:
         decision = authenticator.abandon(arrival, "no decision within request_deadline")
+    for listener in pieces.decided:
+        listener(decision)
     return {"steps": trace.steps, "decision": _decision(arrival, decision)}
 
 

@@ -56,9 +56,9 @@ def assemble(loaded: Loaded, record: Callable[[Decision], None], max_connections
     routes = _routes(settings, {each.settings.name: each.member for each in backends})
     steps, counters = _steps(settings), Counters(settings.routes)
     decided = (counters.count, record)
-    authenticator = Authenticator([route for _, route in routes], steps, decided, time.monotonic)
+    authenticator = Authenticator([route for _, route in routes], steps, time.monotonic)
     connections = Connections(
-        Desk(authenticator, answer_texts=settings.server.answer_texts),
+        Desk(authenticator, decided, answer_texts=settings.server.answer_texts),
         Limits(max_connections, settings.server.request_deadline, settings.server.read_deadline),
         ConnectionCounters(),
         time.monotonic,

@@ -2,32 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from authd.config.settings import ThrottleAnswer
+from authd.decide.asked import Asked
 from authd.decide.cache import Accepted, Cache, Lookup, Refused
 from authd.decide.chain import Member
 from authd.decide.decision import Arrival, Decision, NotAsked, answer_to
-from authd.decide.digest import Digester, Identity, identity
+from authd.decide.digest import Digester, identity
 from authd.decide.failure_delay import FailureDelay
 from authd.decide.queue import NoAnswer, Urgency
+from authd.decide.recognised import Recognised
 from authd.decide.route import Route, first_match
 from authd.decide.single_flight import SingleFlight
 from authd.decide.throttle import Throttle, UserBlock, name_of
 from authd_backends.contract import Outcome, Request, Secret, Verdict
 
 NOBODY = Request("", Secret(b""))
-
-
-class Asked(NamedTuple):
-    """A request on its route, and what is known of it before anybody is asked."""
-
-    arrival: Arrival
-    request: Request  # with the login that the route made
-    route: Route
-    name: str  # what all spellings of the login count as
-    identity: Identity
-    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +35,29 @@ class Steps:
 class Authenticator:
     """Takes each request along the steps: route, address throttle, cache, user throttle, backends, remember, delay.
 
-    `decide` is a coroutine whose first step ends it where nothing has to be waited for. Each decision is given to all
-    `listeners` once, whatever ended it.
+    `decide` is a coroutine whose first step ends it where nothing has to be waited for.
     """
 
-    def __init__(
-        self,
-        routes: Sequence[Route],
-        steps: Steps,
-        listeners: Sequence[Callable[[Decision], None]],
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, routes: Sequence[Route], steps: Steps, clock: Callable[[], float]) -> None:
         self._routes = routes
         self._steps = steps
-        self._listeners = listeners
         self._clock = clock
+        self._recognised = Recognised(steps.digester.digest_of)
+        self.recognises = any(route.caches for route in routes)
+
+    def digest_of(self, data: memoryview) -> bytes:
+        """The digest by which a request's bytes are recognised; nothing where no route answers from the cache."""
+        return self._recognised.digest_of(data) if self.recognises else b""
+
+    def decide_recognised(self, listener: str, sent: bytes, arrived: float) -> Decision | None:
+        """Decide at once on bytes that came in from the cache before, where they still do; None where they do not."""
+        asked = self._recognised.get(listener, sent)
+        if asked is None:
+            return None
+        known = self._steps.cache.recall_accepted(asked.identity, asked.digest, asked.route.generation())
+        if known is None:
+            return None
+        return self._end_known(Arrival(asked.request, listener, asked.arrival.protocol, arrived), asked, known)
 
     async def decide(self, arrival: Arrival) -> Decision:
         """Give the decision. Whoever cancels this calls `abandon`."""
@@ -78,7 +76,9 @@ class Authenticator:
         generation = route.generation()
         known = self._steps.cache.recall(who, digest, generation) if route.caches else None
         if known is not None:
-            return self._end_known(asked, known)
+            if isinstance(known, Accepted) and arrival.sent:
+                self._recognised.add(asked)
+            return self._end_known(arrival, asked, known)
         return await self._ask(asked, generation)
 
     def abandon(self, arrival: Arrival, reason: str) -> Decision:
@@ -114,7 +114,7 @@ class Authenticator:
         is_known = self._steps.throttle.is_known(asked.name, asked.request.client)
         return Urgency.KNOWN if is_known else Urgency.ANYBODY
 
-    def _end_known(self, asked: Asked, known: Accepted | Refused) -> Decision:
+    def _end_known(self, arrival: Arrival, asked: Asked, known: Accepted | Refused) -> Decision:
         """End with what the cache has: no backend is asked."""
         throttle, client = self._steps.throttle, asked.request.client
         if isinstance(known, Accepted):
@@ -124,7 +124,7 @@ class Authenticator:
             throttle.note_refusal(asked.name, client, asked.digest)
             outcome, lookup = known.outcome, Lookup.NEGATIVE_HIT
         return self._end(
-            asked.arrival,
+            arrival,
             asked.request,
             outcome,
             "",
@@ -187,7 +187,7 @@ class Authenticator:
         delay: float = 0.0,
     ) -> Decision:
         answer = answer_to(outcome, self._steps.throttle_answer)
-        decision = Decision(
+        return Decision(
             request,
             arrival.protocol,
             outcome,
@@ -201,6 +201,3 @@ class Authenticator:
             self._clock() - arrival.arrived,
             arrival.arrived + self._steps.delay.of(outcome, answer, delay),
         )
-        for listener in self._listeners:
-            listener(decision)
-        return decision

@@ -69,20 +69,31 @@ class Cache:
 
     def recall(self, identity: Identity, digest: bytes, generation: Hashable) -> Accepted | Refused | None:
         """What is known of this user's password and still holds, while the backends are of this generation."""
-        now = self._clock()
-        accepted = self._accepted.get(identity)
-        if accepted is not None and compare_digest(accepted.digest, digest):
-            if now < accepted.fresh_until and accepted.generation == generation:
-                self._accepted.move_to_end(identity)
-                self.lookups[Lookup.HIT] += 1
-                return accepted
-        elif (refused := self._refused.get(digest)) is not None:
-            if now < refused.until and refused.generation == generation:
+        accepted = self.recall_accepted(identity, digest, generation)
+        if accepted is not None:
+            return accepted
+        refused = None if self.was_last_accepted(identity, digest) else self._refused.get(digest)
+        if refused is not None:
+            if self._clock() < refused.until and refused.generation == generation:
                 self.lookups[Lookup.NEGATIVE_HIT] += 1
                 return refused
             del self._refused[digest]
         self.lookups[Lookup.MISS] += 1
         return None
+
+    def recall_accepted(self, identity: Identity, digest: bytes, generation: Hashable) -> Accepted | None:
+        """The same, but only where the password opens; None is not counted as a look."""
+        accepted = self._accepted.get(identity)
+        if (
+            accepted is None
+            or not compare_digest(accepted.digest, digest)
+            or self._clock() >= accepted.fresh_until
+            or accepted.generation != generation
+        ):
+            return None
+        self._accepted.move_to_end(identity)
+        self.lookups[Lookup.HIT] += 1
+        return accepted
 
     def remembers(self, identity: Identity) -> bool:
         """Whether any password of this user has been accepted, however long ago."""

@@ -25,7 +25,7 @@ class Counters:
     def __init__(self, routes: Iterable[RouteSettings] = ()) -> None:
         named = (name.casefold() for route in routes for name in route.services or () if "*" not in name)
         self._class_of = {name: name for name in chain(SERVICE_CLASSES, named, (OTHER,))}
-        protocols = [codec.name for codec in CODECS]
+        protocols = list(CODECS)
         every = product(protocols, self._class_of, (*Outcome, *NotAsked))
         self.requests: Counter[tuple[str, str, Outcome | NotAsked]] = Counter(dict.fromkeys(every, 0))
         self.durations = defaultdict(Histogram, {name: Histogram() for name in protocols})

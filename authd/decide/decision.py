@@ -25,6 +25,7 @@ class Arrival(NamedTuple):
     listener: str  # the path of the socket
     protocol: str  # the codec's name
     arrived: float  # time.monotonic() at accept
+    sent: bytes = b""  # keyed digest of the bytes it came as; empty where it is not to be recognised by them
 
 
 class Decision(NamedTuple):

@@ -16,6 +16,12 @@ class Digester:
     def __init__(self, key: bytes) -> None:
         self._base = blake2b(key=key, digest_size=DIGEST_BYTES)
 
+    def digest_of(self, data: bytes | memoryview) -> bytes:
+        """The digest of a request's bytes."""
+        digest = self._base.copy()
+        digest.update(data)
+        return digest.digest()
+
     def digest(self, identity: Identity, request: Request) -> bytes:
         """The digest of the password as it was sent by this user on this route, and from there where that counts."""
         digest = self._base.copy()

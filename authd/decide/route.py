@@ -29,7 +29,12 @@ class Route:
 
     def generation(self) -> Hashable:
         """What the backends know now, as far as they can tell."""
-        return tuple(member.generation() for member in self.chain.members) if self.caches else None
+        if not self.caches:
+            return None
+        members = self.chain.members
+        if len(members) == 1:  # nearly always, and on the way of every cache hit
+            return members[0].generation()
+        return tuple(member.generation() for member in members)
 
 
 def first_match(routes: Sequence[Route], arrival: Arrival) -> Route | None:

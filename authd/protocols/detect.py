@@ -20,7 +20,7 @@ class Codec(Protocol):
 
 SASLAUTHD: Codec = SaslauthdCodec()
 PWCHECK: Codec = PwcheckCodec()
-CODECS = (SASLAUTHD, PWCHECK)
+CODECS = {codec.name: codec for codec in (SASLAUTHD, PWCHECK)}
 
 
 def codec_for(first_byte: int) -> Codec:

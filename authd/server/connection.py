@@ -62,7 +62,7 @@ class Connections:
         connection = self._admit(sock, listener, arrived)
         if connection is None:
             pending.decision.close()
-            turn_away(sock, self.desk.abandon(pending, "every slot of max_connections is busy").answer)
+            self._turn_away(sock, self.desk.abandon(pending, "every slot of max_connections is busy"))
         else:
             connection.decide(pending)
 
@@ -70,7 +70,7 @@ class Connections:
         """Keep a client whose answer is held back, or who may still be sending: who finds us gone loses the answer."""
         connection = self._admit(sock, listener, arrived)
         if connection is None:
-            turn_away(sock, reply.answer)
+            self._turn_away(sock, reply)
         else:
             connection.reply(reply)
 
@@ -138,6 +138,10 @@ class Connections:
             yield
         finally:
             self._may_wait = True
+
+    def _turn_away(self, sock: socket.socket, reply: Reply) -> None:
+        turn_away(sock, reply.answer)
+        self.desk.tell(reply)
 
     def _admit(self, sock: socket.socket, listener: str, arrived: float) -> "Connection | None":
         if not self._may_wait or (self._admission.full and not self.make_room()):
@@ -253,6 +257,7 @@ class Connection:
             self._all.holds_back(self, reply.due)
         else:
             self._send(reply)
+        self._all.desk.tell(reply)
 
     def send_held(self) -> None:
         """Answer now what was held back, if it has not been answered."""

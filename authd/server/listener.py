@@ -122,6 +122,7 @@ class Listener:
             else:
                 send(sock, looked.answer)
                 sock.close()
+                self._connections.desk.tell(looked)
         elif isinstance(looked, Pending):
             self._connections.wait_for_decision(sock, self._path, arrived, looked)
         else:

@@ -1,5 +1,6 @@
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import settings
@@ -50,19 +51,21 @@ class Pipeline:
     ) -> None:
         self.store = store
         self.clock = Clock()
-        self.told: list[Decision] = []
+        self.was_recognised = False
         member = Member("users", "passwd-file", store.ask, lambda: store.version)
         route = route or RouteSettings(name="default", backends=("users",))
         self.steps = Pieces(self.clock, cache or CacheSettings(), throttle).steps()
-        self.authenticator = Authenticator(
-            [route_of(route, 1, Chain([member]))], self.steps, [self.told.append], self.clock
-        )
+        self.authenticator = Authenticator([route_of(route, 1, Chain([member]))], self.steps, self.clock)
 
     def ask(
         self, password: str = "right", user: str = "alice", client: Client | None = None, realm: str = ""
     ) -> Decision:
         request = Request(user, Secret(password.encode()), realm, "smtp", client=client)
-        return asyncio.run(self.authenticator.decide(Arrival(request, "/mux", "saslauthd", self.clock.now)))
+        now, came_as = self.clock.now, memoryview(repr((user, password, realm, client)).encode())
+        sent = self.authenticator.digest_of(came_as)
+        recognised = self.authenticator.decide_recognised("/mux", sent, now)
+        self.was_recognised = recognised is not None
+        return recognised or asyncio.run(self.authenticator.decide(Arrival(request, "/mux", "saslauthd", now, sent)))
 
 
 def outcomes(*decisions: Decision) -> list[Outcome | NotAsked]:
@@ -75,7 +78,6 @@ def test_a_decision_tells_who_what_and_from_where() -> None:
 
     decision = pipeline.ask("wrong", realm="example.org")
 
-    assert pipeline.told == [decision]
     assert decision.request.login == "alice@example.org"
     assert (decision.outcome, decision.answer, decision.reason) == (Outcome.WRONG_PASSWORD, Answer.REFUSAL, "looked")
     assert (decision.backend, decision.mechanism, decision.route) == ("users", "passwd-file", "submission")
@@ -105,7 +107,6 @@ def test_what_is_given_up_is_a_temporary_failure_and_what_is_malformed_a_refusal
     given_up = pipeline.authenticator.abandon(arrival, "too late")
     malformed = pipeline.authenticator.refuse_malformed("/mux", "pwcheck", 100.0, "login: expected a name")
 
-    assert pipeline.told == [given_up, malformed]
     assert (given_up.outcome, given_up.answer) == (Outcome.UNAVAILABLE, Answer.TEMPORARY_FAILURE)
     assert (malformed.outcome, malformed.answer) == (NotAsked.PROTOCOL_ERROR, Answer.REFUSAL)
 
@@ -141,6 +142,47 @@ def test_a_known_password_is_answered_without_asking_the_backend() -> None:
     assert [first.cache, second.cache] == ["miss", "hit"]
     assert (second.backend, second.mechanism) == ("users", "passwd-file")
     assert len(pipeline.store.asked) == 1
+
+
+def test_a_request_that_came_in_from_the_cache_is_recognised_by_its_bytes_and_decided_alike() -> None:
+    pipeline = Pipeline(Store())
+    _, decoded = pipeline.ask(), pipeline.ask()
+    assert not pipeline.was_recognised
+
+    recognised = pipeline.ask()
+
+    assert pipeline.was_recognised
+    assert recognised._replace(request=decoded.request) == decoded
+    assert recognised.request == replace(decoded.request, password=Secret(b""))
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda pipeline: pipeline.steps.cache.flush(),
+        lambda pipeline: setattr(pipeline.store, "version", 2),
+        lambda pipeline: setattr(pipeline.clock, "now", pipeline.clock.now + 301),
+    ],
+    ids=["flushed", "changed", "grown old"],
+)
+def test_a_recognised_request_opens_no_longer_than_the_cache_would(happens: Callable[[Pipeline], object]) -> None:
+    pipeline = Pipeline(Store())
+    for _ in range(3):
+        pipeline.ask()
+    pipeline.store.passwords["alice"] = "another"
+
+    happens(pipeline)
+
+    assert pipeline.ask().outcome is Outcome.WRONG_PASSWORD
+    assert not pipeline.was_recognised
+
+
+def test_nothing_is_recognised_where_no_route_answers_from_the_cache() -> None:
+    pipeline = Pipeline(Store(), route=RouteSettings(backends=("users",), cache=False))
+
+    assert pipeline.authenticator.digest_of(memoryview(b"a request")) == b""
+    assert [pipeline.ask().outcome for _ in range(3)] == [Outcome.ACCEPTED] * 3
+    assert not pipeline.was_recognised
 
 
 def test_a_wrong_password_is_known_a_little_while_and_called_a_repetition() -> None:
@@ -314,7 +356,7 @@ def test_identical_checks_at_the_same_time_are_one() -> None:
         clock = Clock()
         chain = Chain([Member("users", "test", ask)])
         authenticator = Authenticator(
-            [route_of(RouteSettings(backends=("users",)), 1, chain)], Pieces(clock).steps(), [], clock
+            [route_of(RouteSettings(backends=("users",)), 1, chain)], Pieces(clock).steps(), clock
         )
         tasks = [
             asyncio.create_task(

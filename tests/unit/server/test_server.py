@@ -70,11 +70,12 @@ class Server:
     def __init__(self, path: Path, ask: Ask, limits: Limits, *, answer_texts: bool, failure_delay: float) -> None:
         self.path = path
         self.decisions: list[Decision] = []
+        self.listeners: list[Callable[[Decision], None]] = [self.decisions.append]
         chain = Chain([Member("users", "test", lambda request, _: ask(request))])
         routes = [route_of(RouteSettings(backends=("users",), cache=False), 1, chain)]
         steps = Pieces(throttle=ThrottleSettings(enabled=False, failure_delay=failure_delay)).steps()
-        authenticator = Authenticator(routes, steps, [self.decisions.append], time.monotonic)
-        desk = Desk(authenticator, answer_texts=answer_texts)
+        authenticator = Authenticator(routes, steps, time.monotonic)
+        desk = Desk(authenticator, self.listeners, answer_texts=answer_texts)
         self.counters = ConnectionCounters()
         self.connections = Connections(desk, limits, self.counters, time.monotonic)
         self.listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -172,6 +173,19 @@ def test_a_client_that_pipelines_or_sends_too_much_gets_its_one_answer_whole(tmp
             assert await server.ask(GOOD[:3], GOOD[3:] + b"x" * 1000, b"x" * 1000) == OK
 
     asyncio.run(live())
+
+
+def test_an_answer_does_not_wait_for_what_is_noted_of_its_decision(tmp_path: Path) -> None:
+    async def live() -> list[bytes]:
+        heard: list[bytes] = []
+        async with serving(tmp_path) as server:
+            client = await server.connect(GOOD)
+            server.listeners.append(lambda _: heard.append(client.recv(16)))
+            await server.until(lambda: bool(server.decisions))
+            client.close()
+        return heard
+
+    assert asyncio.run(live()) == [b"\0\2OK"]
 
 
 def test_a_fifth_field_names_the_client_when_it_has_come_and_is_never_waited_for(tmp_path: Path) -> None:
