@@ -47,6 +47,7 @@ HOSTILE = (
     'x", "repeat": "yes"}',
     "2001-01-01 00:00:00",
     "\x1b[2J\u2028\u0085é\\",
+    "x" + 511 * "é",  # the longest that libsasl sends
 )
 
 
@@ -72,7 +73,7 @@ ATTEMPTS = (
     *[Attempt("192.0.2.9", name, "guess", "unknown_user", is_guess=True) for name in HOSTILE],
 )
 GUESSES = Counter(attempt.client for attempt in ATTEMPTS if attempt.is_guess)
-LOGWATCH_LINES = [each for each in ATTEMPTS if each.outcome in ("wrong_password", "unknown_user", "disabled")]
+OUTCOMES = Counter(attempt.outcome for attempt in ATTEMPTS)
 
 
 @contextmanager

@@ -66,8 +66,8 @@ def write_journal(box: Box, unit: str, entries: list[Entry]) -> None:
     box.write("/etc/machine-id", f"{_MACHINE}\n")
     box.make_directory(_JOURNAL.rpartition("/")[0])
     exported = "".join(
-        f"__REALTIME_TIMESTAMP={time.time_ns() // 1000}\n_BOOT_ID={_MACHINE}\n_HOSTNAME={HOSTNAME}\n_SYSTEMD_UNIT={unit}\n"
-        f"SYSLOG_IDENTIFIER={entry.identifier}\n_PID={entry.pid}\nMESSAGE={entry.message}\n\n"
+        f"__REALTIME_TIMESTAMP={time.time_ns() // 1000}\n_BOOT_ID={_MACHINE}\n_HOSTNAME={HOSTNAME}\n"
+        f"_SYSTEMD_UNIT={unit}\nSYSLOG_IDENTIFIER={entry.identifier}\n_PID={entry.pid}\nMESSAGE={entry.message}\n\n"
         for entry in entries
     )
     box.run(["/lib/systemd/systemd-journal-remote", f"--output={_JOURNAL}", "-"], input=exported)
