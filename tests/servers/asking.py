@@ -28,8 +28,8 @@ def asking(box: Box, kind: str, options: Mapping[str, object]) -> Iterator[Ask]:
     backend = loop_backend(kind, options)
     with box.network(), asyncio.Runner() as runner:
 
-        def ask(login: str, password: str = "secret", **others: Any) -> Verdict:
-            return runner.run(backend.check(Request(login, Secret(password.encode()), **others)))
+        def ask(user: str, password: str = "secret", **others: Any) -> Verdict:
+            return runner.run(backend.check(Request(user, Secret(password.encode()), **others)))
 
         with suppress(Unavailable):
             backend.start()
