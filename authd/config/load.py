@@ -12,7 +12,7 @@ from typing import Any
 from authd.config.default import default_text
 from authd.config.errors import ConfigError
 from authd.config.location import located
-from authd.config.notices import not_yet, readable_secrets
+from authd.config.notices import readable_secrets
 from authd.config.sections import read_settings
 from authd.config.settings import Settings
 from authd_backends.kinds import quoted, shown
@@ -59,7 +59,7 @@ def _loaded(source: str, content: bytes, status: os.stat_result | None = None) -
     if settings is None:
         raise ConfigError(located(source, text, problems))
     readable_by_all = status is not None and status.st_mode & stat.S_IROTH
-    findings = [*not_yet(table), *(readable_secrets(table) if readable_by_all else ())]
+    findings = list(readable_secrets(table)) if readable_by_all else []
     digest = blake2b(content, digest_size=32).digest()
     return Loaded(settings, located(source, text, findings), source, digest, _writers(status))
 

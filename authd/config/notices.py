@@ -6,14 +6,6 @@ from typing import Any
 from authd.config.location import Finding, Key
 from authd_backends.options import is_secret
 
-_TARGETS_NOT_YET = ("syslog", "journal")
-
-
-def not_yet(table: Mapping[str, Any]) -> Iterator[Finding]:
-    """Find what the file sets and only a later version heeds."""
-    if table.get("log", {}).get("target") in _TARGETS_NOT_YET:
-        yield Finding(("log", "target"), "not yet: this version logs to stderr")
-
 
 def readable_secrets(table: Mapping[str, Any]) -> Iterator[Finding]:
     """Find the secrets in a file that everybody may read."""

@@ -145,6 +145,9 @@ class LogSettings:
     level: LogLevel = LogLevel.INFO
     format: LogFormat = LogFormat.LOGFMT
     target: LogTarget = LogTarget.STDERR
+    max_accepted_per_second: Count = 5000  # lines; 0 in these three: no bound. What is left out is counted and told
+    max_others_per_second: Count = 100  # of each outcome but accepted
+    max_per_source_per_minute: Count = 30  # of one client's address or, where none is known, one user; accepted apart
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,14 +10,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from authd.config.load import Loaded
-from authd.config.settings import ListenerSettings
+from authd.config.settings import ListenerSettings, Settings
 from authd.control.access import admin_gid
 from authd.control.commands import Commands
 from authd.control.server import ControlServer
 from authd.daemon import notify
 from authd.daemon.assembly import Daemon, assemble
+from authd.decide.sources import Sources
 from authd.observe.decision_log import DecisionLog
-from authd.observe.targets import StderrTarget, set_up_logging
+from authd.observe.flood import Flood
+from authd.observe.targets import Target, opened, set_up_logging
 from authd.server.listener import Listener, Reserve
 from authd.server.loop_lag import LagCounters, LoopLag
 from authd.unix.privileges import forbid_core_dumps, raise_descriptor_limit
@@ -33,6 +35,7 @@ log = logging.getLogger(__name__)
 SPARE_DESCRIPTORS = 128  # for backends, files and logs, beside the connections
 GRACE = 1.0  # seconds after SIGTERM for a request to become whole
 STOP_MARGIN = 0.5  # seconds of shutdown_deadline kept for the last answers and log lines
+LOG_PATIENCE = 0.3  # seconds, of these, for a slow reader of the log
 TAG_KEY_BYTES = 32
 
 
@@ -52,7 +55,7 @@ def serve(
     """
     settings = loaded.settings
     forbid_core_dumps()
-    target = StderrTarget()
+    target = opened(settings.log.target)
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         target.attach(loop)
@@ -70,14 +73,14 @@ def serve(
                 )
             )
         finally:
-            target.flush()
+            target.detach(LOG_PATIENCE)
     return status
 
 
 async def _serve(
     loaded: Loaded,
     listeners: Sequence[tuple[ListenerSettings, BoundSocket]],
-    target: StderrTarget,
+    target: Target,
     *,
     control: BoundSocket | None,
     metrics: Listening | None,
@@ -85,7 +88,7 @@ async def _serve(
     lifeline: int | None,
 ) -> int:
     settings = loaded.settings
-    decisions = DecisionLog(target.write, settings.log, secrets.token_bytes(TAG_KEY_BYTES))
+    decisions = _decision_log(target, settings)
     try:
         daemon = assemble(loaded, decisions.record, _max_connections(settings.server.max_connections))
     except OptionError as error:
@@ -119,8 +122,15 @@ async def _serve(
         listener.stop()
     await _finish(daemon, settings.server.shutdown_deadline)
     lag.stop()
+    decisions.left_out.tell()
     _tell_what_was_done(daemon, lag.counters)
     return 0
+
+
+def _decision_log(target: Target, settings: Settings) -> DecisionLog:
+    call_later = asyncio.get_running_loop().call_later
+    flood = Flood(settings.log, Sources(settings.throttle.exempt), call_later)
+    return DecisionLog(target, settings.log, secrets.token_bytes(TAG_KEY_BYTES), flood, call_later)
 
 
 def _operators(control: BoundSocket | None, daemon: Daemon) -> ControlServer | None:

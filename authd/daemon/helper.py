@@ -12,6 +12,7 @@ from authd.daemon import notify
 from authd.daemon.backends import checks_at_once, placement, started
 from authd.helper.parent import Helper
 from authd.helper.worker import Worker, WorkerLimits
+from authd.observe.targets import disown_logging
 from authd.unix import activation, privileges, process, sockets
 from authd.unix.privileges import Account
 from authd.unix.sockets import BoundSocket, SocketError
@@ -95,6 +96,7 @@ def serve(loaded: Loaded, listener: socket.socket, account: Account, lifeline: i
 
 def _confine(connection: socket.socket) -> None:
     """Leave a worker its connection, its standard streams and nothing else of the world around."""
+    disown_logging()
     process.die_with_parent()
     os.nice(NICENESS)
     process.close_descriptors(keep={connection.fileno()})

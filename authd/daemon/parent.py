@@ -19,6 +19,7 @@ import authd
 import authd_backends
 from authd.config.settings import ServerSettings
 from authd.daemon.keeper import FAILED, MISCONFIGURED, WATCHED, Child, Keeper
+from authd.observe.targets import disown_logging
 from authd.unix import privileges, process
 from authd.unix.privileges import Account, PrivilegeError
 from authd.unix.tcp import Listening
@@ -135,9 +136,7 @@ def _keep_only(kept: Sequence[Listening], every: Sequence[Listening], lifeline: 
         bound.disown()
         if bound not in kept:
             bound.close()
-    for handler in logging.getLogger().handlers:
-        if getattr(handler, "stream", None) not in (sys.stdout, sys.stderr):
-            handler.close()  # or it would write to whatever gets its descriptor's number next
+    disown_logging()
     process.close_descriptors(keep={lifeline, *(bound.socket.fileno() for bound in kept)})
 
 

@@ -13,7 +13,7 @@ from authd.config.load import EMBEDDED, Loaded
 from authd.config.settings import ControlSettings, ListenerSettings, Settings
 from authd.control.access import ADMIN_GROUP, admin_gid
 from authd.daemon import helper, parent
-from authd.observe.targets import StderrTarget, set_up_logging
+from authd.observe.targets import opened, set_up_logging
 from authd.unix import privileges, sockets, tcp
 from authd.unix.privileges import Account, may_drop
 from authd.unix.sockets import UNCHANGED, BoundSocket, SocketError
@@ -35,7 +35,7 @@ def start(loaded: Loaded) -> int:
     itself. Raises SocketError where a listener cannot be had, PrivilegeError where server.user does not exist.
     """
     settings = loaded.settings
-    set_up_logging(StderrTarget(), settings.log.level)
+    set_up_logging(opened(settings.log.target), settings.log.level)
     for warning in loaded.warnings:
         log.warning("%s", warning)
     account = _account(settings) if may_drop() else None
@@ -60,7 +60,7 @@ def start(loaded: Loaded) -> int:
 
 def start_helper(loaded: Loaded) -> int:
     """Run the helper alone until told to stop and give the exit status. Raises as `start` does."""
-    set_up_logging(StderrTarget(), loaded.settings.log.level)
+    set_up_logging(opened(loaded.settings.log.target), loaded.settings.log.level)
     if not helper.has_backends(loaded.settings):
         raise ConfigError([f"{loaded.source}: backends: expected one that runs in the helper, got none"])
     account = privileges.account(loaded.settings.server.user)

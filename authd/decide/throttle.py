@@ -5,12 +5,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from copy import copy
 from enum import Enum
-from functools import lru_cache
 from hashlib import blake2b
-from ipaddress import ip_address, ip_network
 from itertools import islice
 
 from authd.config.settings import ThrottleSettings
+from authd.decide.sources import Sources
 from authd_backends.contract import Client
 
 MAX_RECORDS = 65_536  # users, and addresses, that are counted at once
@@ -18,7 +17,6 @@ SAMPLE = 8  # records looked at when one has to go
 TAG_BYTES = 6  # of a digest: enough to tell a few passwords of one user apart
 LONGEST_NAME = 128  # characters
 DIGEST_BYTES = 16
-IPV6_HOST_BITS = 64  # one customer has them all
 
 
 class DistinctCounter:
@@ -118,8 +116,7 @@ class Throttle:
         most = max(1, settings.per_address)
         self.addresses = DistinctCounter(most, most, settings.window, clock)
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._exempt = [ip_network(network, strict=False) for network in settings.exempt]
-        self._source = lru_cache(MAX_RECORDS)(self._find_source)
+        self._source = Sources(settings.exempt)
 
     def blocks_address(self, name: str, client: Client | None) -> bool:
         """Whether nothing that comes from there is looked at, but for users who came in from there before."""
@@ -176,15 +173,6 @@ class Throttle:
         twin = copy(self)
         twin.blocks = False
         return twin
-
-    def _find_source(self, address: str) -> str | None:
-        """What an address is counted as: itself, or the /64 of an IPv6 one; None where it is exempt."""
-        parsed = ip_address(address)
-        if any(parsed in network for network in self._exempt):
-            return None
-        if parsed.version == 4:
-            return str(parsed)
-        return str(ip_network((parsed, 128 - IPV6_HOST_BITS), strict=False))
 
 
 def name_of(login: str) -> str:

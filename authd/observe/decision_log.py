@@ -8,44 +8,79 @@ import json
 import re
 from collections.abc import Callable
 from hashlib import blake2b
+from syslog import LOG_INFO, LOG_WARNING
 
 from authd.config.settings import LogFormat, LogLevel, LogSettings
 from authd.decide.decision import Decision, NotAsked
+from authd.observe.flood import Flood
+from authd.observe.left_out import LeftOut, Reason
+from authd.observe.targets import DISPENSABLE, MAX_TEXT, MAX_WAITING, Target
 from authd.protocols.errors import Answer
-from authd_backends.contract import Secret
+from authd_backends.contract import Outcome, Secret
 
 TAG_BYTES = 2
+MAX_SHOWN = 48  # characters of each value where the line would be too long otherwise: nobody's name is
 
 _BARE = re.compile(r"[A-Za-z0-9_.@:/+-]*").fullmatch
 _UNSAFE = re.compile(r"[^!-Z^-~]")  # all but visible ASCII without [ \ ]
 
 
 class DecisionLog:
-    """Writes each decision through `write`, which takes a line and its identity (``authd``, ``saslauthd``).
+    """Writes each decision to a target, with the identities ``authd`` and ``saslauthd``, and counts what it leaves out.
 
     Temporary failures are warnings, all other decisions information.
     """
 
-    def __init__(self, write: Callable[[str, str], None], settings: LogSettings, key: bytes) -> None:
+    def __init__(
+        self,
+        target: Target,
+        settings: LogSettings,
+        key: bytes,
+        flood: Flood,
+        call_later: Callable[[float, Callable[[], None]], object],
+    ) -> None:
         """`key`: random bytes of this start, under which the tags of refused passwords are made."""
-        self._write = write
+        self.written = 0  # decisions
+        self.left_out = LeftOut(self._tell, call_later)
+        self._write = target.write
         self._form = settings.format
         self._level = settings.level
         self._key = key
+        self._flood = flood
 
     def record(self, decision: Decision) -> None:
         """Write the lines of one decision, where the level has it."""
         if not self._is_told(decision):
             return
-        if decision.answer is Answer.REFUSAL:
-            self._write(logwatch_line(decision), "saslauthd")
+        if not self._flood.admits(decision):
+            self.left_out.add(Reason.FLOOD, decision.outcome.value)
+        elif self._has_written(decision):
+            self.written += 1
+        else:
+            self.left_out.add(Reason.UNREAD, decision.outcome.value)
+
+    def _has_written(self, decision: Decision) -> bool:
+        most = MAX_WAITING if decision.outcome is Outcome.ACCEPTED else DISPENSABLE
+        is_refusal = decision.answer is Answer.REFUSAL
+        if is_refusal and not self._write(logwatch_line(decision), "saslauthd", most=most):
+            return False
         fields = self._fields(decision)
+        priority = LOG_WARNING if decision.answer is Answer.TEMPORARY_FAILURE else LOG_INFO
+        return self._write(self._line(fields), "authd", priority, fields, most=most)
+
+    def _tell(self, fields: dict[str, str]) -> bool:
+        return self._write(self._line(fields), "authd", LOG_WARNING, fields)
+
+    def _line(self, fields: dict[str, str]) -> str:
+        line = self._formed(fields)
+        return line if len(line) <= MAX_TEXT else self._formed({name: _cut(value) for name, value in fields.items()})
+
+    def _formed(self, fields: dict[str, str]) -> str:
         match self._form:
             case LogFormat.LOGFMT:
-                line = _logfmt(fields)
+                return _logfmt(fields)
             case LogFormat.JSON:
-                line = json.dumps(fields)
-        self._write(line, "authd")
+                return json.dumps(fields)
 
     def _is_told(self, decision: Decision) -> bool:
         match self._level:
@@ -93,8 +128,14 @@ def logwatch_line(decision: Decision) -> str:
         "mech": decision.mechanism or "-",
         "reason": decision.outcome.value,
     }
-    shown = " ".join(f"[{name}={_UNSAFE.sub(_escaped, value)}]" for name, value in fields.items())
+    shown = _bracketed(fields)
+    if len(shown) > MAX_TEXT:
+        shown = _bracketed({name: _cut(value) for name, value in fields.items()})
     return f"{'do_auth':<16}: auth failure: {shown}"
+
+
+def _bracketed(fields: dict[str, str]) -> str:
+    return " ".join(f"[{name}={_UNSAFE.sub(_escaped, value)}]" for name, value in fields.items())
 
 
 def _logfmt(fields: dict[str, str]) -> str:
@@ -110,3 +151,8 @@ def _quoted(value: str) -> str:
 
 def _escaped(found: re.Match[str]) -> str:
     return "".join(f"\\x{byte:02x}" for byte in found.group().encode("utf-8", "surrogateescape"))
+
+
+def _cut(value: str) -> str:
+    """The beginning of a long value, and how long it is."""
+    return value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}...({len(value)})"

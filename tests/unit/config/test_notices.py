@@ -36,16 +36,10 @@ def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return '[backends.vault]\ntype = "vault"\npassword = "hunter2"\npassword_file = "x"\n'
 
 
-@pytest.mark.parametrize("target", ["syslog", "journal"])
-def test_a_log_target_of_a_later_version_is_told(tmp_path: Path, target: str) -> None:
-    assert warnings(tmp_path, f'{USERS}[log]\ntarget = "{target}"\n') == [
-        "authd.toml:5: log.target: not yet: this version logs to stderr"
-    ]
-
-
-def test_what_is_in_force_brings_no_warning(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["stderr", "syslog", "journal"])
+def test_what_is_in_force_brings_no_warning(tmp_path: Path, target: str) -> None:
     sections = '[cache]\n[control]\npath = "/x"\n[metrics]\nlisten = "[::1]:9479"\n'
-    text = f'{USERS}{sections}[log]\ntarget = "stderr"\nformat = "json"\n[[routes]]\nbackends = ["users"]\n'
+    text = f'{USERS}{sections}[log]\ntarget = "{target}"\nformat = "json"\n[[routes]]\nbackends = ["users"]\n'
 
     assert warnings(tmp_path, text) == []
 
