@@ -1,36 +1,22 @@
 """The backend `mysql`: users in tables of MySQL or MariaDB."""
 
 import asyncio
-import logging
 import ssl
 from collections.abc import Hashable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import ClassVar, NoReturn
 
 from pymysql.err import Error
 
-from authd_backends.contract import Outcome, Placement, Request, Verdict
-from authd_backends.errors import OptionError, Unavailable
+from authd_backends.contract import Placement, Request, Verdict
+from authd_backends.errors import Unavailable
+from authd_backends.sql.lookup import Lookup
 from authd_backends.sql.mysql_connection import Connection, Cursor, context_of
-from authd_backends.sql.options import (
-    Server,
-    ServerOptions,
-    check_server_options,
-    password_of,
-    policy_of,
-    servers_of,
-    statements_of,
-    unprotected,
-    uses_tls,
-)
-from authd_backends.sql.pool import Crowded, Down, Lost, Pool
+from authd_backends.sql.options import Server, ServerOptions, check_server_options, password_of, uses_tls
+from authd_backends.sql.pool import Crowded, Down, Lost, Refused
 from authd_backends.sql.query import Statement, Values
-from authd_backends.sql.rows import MAX_ROWS, Entry, Judge, Table, check_columns, entries
+from authd_backends.sql.rows import MAX_ROWS, Table
 from authd_backends.sql.schemas import Dialect
-
-log = logging.getLogger(__name__)
 
 PORT = 3306
 _MARGIN = 0.5  # seconds that a server may take to tell that it has ended a query
@@ -41,10 +27,6 @@ _LOST = {1053, 1152, 1184, 1927, 3169, 4031}  # shuts down, aborted, killed, idl
 _CLIENT = range(2000, 3000)  # what the client's side says: no route, no answer, no TLS
 _MISTAKES = {1044, 1045, 1046, 1049, 1054, 1064, 1142, 1143, 1146, 1305, 1370, 1698}  # rights, names, syntax
 _FOREIGN_TEXT = {1267, 1270, 1271, 1300, 3854, 3988}  # a value that the column's character set does not have
-
-
-class _Refused(Unavailable):
-    """What the server says of our account or query, and will say again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,80 +46,26 @@ class MysqlBackend:
     hashes_passwords: ClassVar[bool] = False  # at most as many at once as there are cores: see hashes.on_thread
 
     def __init__(self, options: MysqlOptions) -> None:
-        self._statements = statements_of(options, Dialect.MYSQL)
-        self.uses_client = any("client" in statement.names for statement in self._statements)
-        self._servers = servers_of(options.hosts, PORT)
-        self._driver = _Driver(options)
-        self._pool = Pool(self._driver, self._servers)
-        self._judge = Judge(policy_of(options))
-        self._unprotected = unprotected(options, self._servers)
+        self._lookup = Lookup(options, Dialect.MYSQL, _Driver(options), PORT)
+        self.uses_client = self._lookup.uses_client
 
     def start(self) -> None:
-        """Ask the first server that answers for nobody.
-
-        Raises OptionError where it refuses the account or the query, or gives other columns than are needed;
-        Unavailable where none answers.
-        """
-        for server in self._unprotected:
-            log.warning("hosts: %s is asked without TLS: hashes travel in the clear", server)
-        self._driver.tls()
-        with ThreadPoolExecutor(1, "mysql") as thread:  # this one may be busy with a loop of its own
-            thread.submit(asyncio.run, self._look()).result()
+        """Ask for nobody. Raises OptionError and Unavailable as `Lookup`."""
+        self._lookup.start()
 
     async def check(self, request: Request) -> Verdict:
-        try:
-            found = await self._found(request)
-        except Unavailable as outage:
-            return Verdict(Outcome.UNAVAILABLE, str(outage))
-        return await self._judge.verdict_on_loop(found, request)
+        return await self._lookup.check(request)
 
     async def probe(self) -> None:
         """Have a server say that it is there. Raises Unavailable."""
-        await self._pool.ask(self._driver.ping)
+        await self._lookup.probe()
 
     def close(self) -> None:
-        self._pool.close()
+        self._lookup.close()
 
     def generation(self) -> Hashable:
         """A server does not tell."""
         return None
-
-    async def _found(self, request: Request) -> list[Entry]:
-        bound = [(statement, statement.bind(request)) for statement in self._statements]
-        asked = [(statement, values) for statement, values in bound if values is not None]
-
-        async def question(connection: Connection) -> list[Entry]:
-            for statement, values in asked:
-                if found := entries(await self._driver.fetch(connection, statement, values), datetime.now(UTC)):
-                    return found
-            return []
-
-        return await self._pool.ask(question) if asked else []
-
-    async def _look(self) -> None:
-        problems = []
-        for server in self._servers:
-            try:
-                connection = await self._driver.connect(server)
-            except _Refused as refusal:
-                raise OptionError(f"{server}: {refusal}") from refusal
-            except Unavailable as outage:
-                problems.append(f"{server}: {outage}")
-                continue
-            try:
-                await self._try_statements(connection)
-            finally:
-                connection.abort()
-            return
-        raise Unavailable("; ".join(problems))
-
-    async def _try_statements(self, connection: Connection) -> None:
-        for statement in self._statements:
-            try:
-                table = await self._driver.fetch(connection, statement, dict.fromkeys(statement.names, ""))
-            except _Refused as refusal:
-                raise OptionError(f"{statement.option}: {refusal}", statement.option) from refusal
-            check_columns(table.columns, statement.option)
 
 
 class _Driver:
@@ -147,6 +75,10 @@ class _Driver:
         self._options = options
         self._context: ssl.SSLContext | None = None
 
+    def prepare(self) -> None:
+        """Raises OptionError for certificates that cannot be used."""
+        self.tls()
+
     def tls(self) -> ssl.SSLContext | None:
         """Give the certificates, which are read once. Raises OptionError."""
         if self._context is None and uses_tls(self._options):
@@ -154,7 +86,7 @@ class _Driver:
         return self._context
 
     async def connect(self, server: Server) -> Connection:
-        """Raises Down, Crowded, and _Refused where the account is none of the server's."""
+        """Raises Down, Crowded, and Refused where the account is none of the server's."""
         connection = self._connection(server)
         try:
             async with asyncio.timeout(self._options.connect_deadline):
@@ -177,7 +109,7 @@ class _Driver:
         connection.abort()
 
     async def fetch(self, connection: Connection, statement: Statement, values: Values) -> Table:
-        """Raises Lost and Down for a dead connection, _Refused for a query that cannot be answered."""
+        """Raises Lost and Down for a dead connection, Refused for a query that cannot be answered."""
         try:
             async with asyncio.timeout(self._options.query_deadline + _MARGIN):
                 cursor = await connection.cursor(Cursor)
@@ -234,7 +166,7 @@ def _raise(error: Exception, dead: type[Down]) -> NoReturn:
     if code in _CROWDED:
         raise Crowded(text) from error
     if code in _MISTAKES:
-        raise _Refused(text) from error
+        raise Refused(text) from error
     if code is None or code in _LOST or code in _CLIENT:
         raise dead(text) from error
     raise Unavailable(text) from error

@@ -31,13 +31,17 @@ class Crowded(Unavailable):
     """A server that answers, but has no connection left."""
 
 
+class Refused(Unavailable):
+    """What a server says of our account or query, and will say again."""
+
+
 class Driver(Protocol[C]):
     """What a pool needs to know of a database."""
 
     async def connect(self, server: Server) -> C:
         """Give a connection that is ready for queries; when cancelled, leave nothing behind.
 
-        Raises Down or Crowded; Unavailable where the server refuses us.
+        Raises Down, Crowded or Refused.
         """
 
     def is_alive(self, connection: C) -> bool:
