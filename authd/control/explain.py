@@ -11,9 +11,9 @@ from authd.control.messages import Explain, MessageError
 from authd.decide.authenticator import Authenticator
 from authd.decide.chain import Member
 from authd.decide.decision import Arrival, Decision
+from authd.decide.digest import identity
 from authd.decide.queue import Urgency
 from authd.decide.route import Route, first_match
-from authd.decide.throttle import name_of
 from authd.server.pieces import Pieces
 from authd_backends.contract import Client, Request, Secret, Verdict
 from authd_backends.options import written
@@ -34,8 +34,9 @@ async def explain(pieces: Pieces, command: Explain) -> dict[str, Any]:
     else:
         request = route.with_login(arrival.request)
         login = request.login if request else ""
+        who = identity(route.fingerprint, arrival.request, with_client=route.uses_client)
         found = {"route": _route(pieces, route), "login": login, "backends": _backends(pieces, route)}
-        found["throttle"] = _throttle(pieces, login, arrival.request.client)
+        found["throttle"] = _throttle(pieces, pieces.steps.names.of(who, login), arrival.request.client)
     return found if command.password is None else found | await _tried(pieces, arrival)
 
 
@@ -85,9 +86,9 @@ def _backends(pieces: Pieces, route: Route) -> list[dict[str, Any]]:
     ]
 
 
-def _throttle(pieces: Pieces, login: str, client: Client | None) -> dict[str, Any]:
-    """What it would do to this login, now."""
-    throttle, name = pieces.steps.throttle, name_of(login)
+def _throttle(pieces: Pieces, name: str, client: Client | None) -> dict[str, Any]:
+    """What it would do to who counts under this name, now."""
+    throttle = pieces.steps.throttle
     return {
         "address_is_blocked": throttle.blocks_address(name, client),
         "user_is_blocked_for": throttle.block_of(name, client).value,

@@ -33,7 +33,8 @@ async def counts(counter: DistinctCounter, limit: int, most: int) -> Counts:
 
 
 async def flush(cache: Cache, user: str | None) -> int:
-    """Forget the remembered passwords of a user, by the name or by name@realm in any spelling, or of all.
+    """Forget the remembered passwords of a user, by the name, by name@realm in any spelling or by the
+    canonical name, or of all.
 
     Gives how many accepted ones were forgotten.
     """
@@ -41,10 +42,10 @@ async def flush(cache: Cache, user: str | None) -> int:
         return cache.flush()
     wanted = name_of(user)
     meant = set()
-    async for identities in _slices(cache):
-        for identity in identities:
+    async for entries in _slices(cache):
+        for identity, accepted in entries:
             _, name, realm, _, _ = identity
-            if wanted in (name_of(name), name_of(f"{name}@{realm}")):
+            if wanted in (accepted.name, name_of(name), name_of(f"{name}@{realm}")):
                 meant.add(identity)
     return cache.flush(meant)
 

@@ -22,6 +22,7 @@ from authd.decide.decision import Decision
 from authd.decide.digest import KEY_BYTES, Digester
 from authd.decide.failure_delay import FailureDelay
 from authd.decide.histogram import Histogram
+from authd.decide.names import CanonicalNames
 from authd.decide.queue import OWNER_SLOT, BackendQueue, Urgency
 from authd.decide.route import Route, route_of
 from authd.decide.single_flight import SingleFlight
@@ -71,6 +72,7 @@ def _steps(settings: Settings) -> Steps:
     chance = random.SystemRandom().random
     return Steps(
         cache=Cache(settings.cache, time.monotonic, chance),
+        names=CanonicalNames(),
         throttle=Throttle(settings.throttle, time.monotonic),
         flights=SingleFlight(),
         delay=FailureDelay(settings.throttle.failure_delay, settings.server.request_deadline, chance),

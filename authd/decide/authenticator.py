@@ -10,11 +10,12 @@ from authd.decide.chain import Member
 from authd.decide.decision import Arrival, Decision, NotAsked, answer_to
 from authd.decide.digest import Digester, identity
 from authd.decide.failure_delay import FailureDelay
+from authd.decide.names import CanonicalNames
 from authd.decide.queue import NoAnswer, Urgency
 from authd.decide.recognised import Recognised
 from authd.decide.route import Route, first_match
 from authd.decide.single_flight import SingleFlight
-from authd.decide.throttle import Throttle, UserBlock, name_of
+from authd.decide.throttle import Throttle, UserBlock
 from authd_backends.contract import Outcome, Request, Secret, Verdict
 
 NOBODY = Request("", Secret(b""))
@@ -26,6 +27,7 @@ class Steps:
 
     cache: Cache
     throttle: Throttle
+    names: CanonicalNames
     flights: SingleFlight[tuple[Verdict, Member]]
     delay: FailureDelay
     digester: Digester
@@ -70,7 +72,7 @@ class Authenticator:
             return self._end(arrival, arrival.request, NotAsked.NO_ROUTE, reason, route=route.name)
         who = identity(route.fingerprint, request, with_client=route.uses_client)
         digest = self._steps.digester.digest(who, request)
-        asked = Asked(arrival, request, route, name_of(request.login), who, digest)
+        asked = Asked(arrival, request, route, self._steps.names.of(who, request.login), who, digest)
         if self._steps.throttle.blocks_address(asked.name, request.client):
             return self._end_throttled(asked, "address")
         generation = route.generation()
@@ -96,19 +98,27 @@ class Authenticator:
         is_guess = block is not UserBlock.NONE and not is_owner
         if block is UserBlock.EVERYBODY or (is_guess and steps.cache.remembers(asked.identity)):
             return self._end_throttled(asked, "user")
-        route = asked.route
-        urgency = Urgency.OWNER if is_owner else self._urgency(asked)
-        if route.is_inline:
-            verdict, member = await route.chain.ask(request, urgency)
-        else:
-            key = (asked.digest, asked.identity)
-            verdict, member = await steps.flights.share(key, lambda: route.chain.ask(request, urgency))
-        if not (is_owner and verdict.outcome is Outcome.ACCEPTED and not route.caches):  # known already
-            steps.cache.remember(asked.identity, asked.digest, verdict.outcome, generation, member)
-        if is_guess and verdict.outcome not in (Outcome.ACCEPTED, Outcome.UNAVAILABLE):
-            steps.throttle.note_refusal(asked.name, request.client, asked.digest)
+        verdict, member = await self._verdict(asked, Urgency.OWNER if is_owner else self._urgency(asked))
+        name = steps.names.learn(asked.identity, asked.name, verdict.user)
+        if name != asked.name:  # another spelling of a user who may be blocked: nothing could tell before
+            asked = asked._replace(name=name)
+            block = steps.throttle.block_of(name, request.client)
+            is_guess = block is not UserBlock.NONE and not is_owner
+        is_refused = verdict.outcome not in (Outcome.ACCEPTED, Outcome.UNAVAILABLE)
+        if block is not UserBlock.EVERYBODY and not (is_owner and not is_refused and not asked.route.caches):
+            steps.cache.remember(asked.identity, asked.digest, verdict.outcome, generation, member, name)
+        if block is UserBlock.EVERYBODY or (is_guess and is_refused):
+            if is_refused:
+                steps.throttle.note_refusal(name, request.client, asked.digest)
             return self._end_throttled(asked, "user")
         return self._end_asked(asked, verdict, member)
+
+    async def _verdict(self, asked: Asked, urgency: Urgency) -> tuple[Verdict, Member]:
+        route, request = asked.route, asked.request
+        if route.is_inline:
+            return await route.chain.ask(request, urgency)
+        key = (asked.digest, asked.identity)
+        return await self._steps.flights.share(key, lambda: route.chain.ask(request, urgency))
 
     def _urgency(self, asked: Asked) -> Urgency:
         is_known = self._steps.throttle.is_known(asked.name, asked.request.client)

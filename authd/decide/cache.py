@@ -25,6 +25,7 @@ class Accepted(NamedTuple):
     stale_until: float
     generation: Hashable
     member: Member  # whose verdict it was
+    name: str  # what all spellings of the user count as
 
 
 class Refused(NamedTuple):
@@ -63,9 +64,9 @@ class Cache:
     def __len__(self) -> int:
         return len(self._accepted) + len(self._refused)
 
-    def __iter__(self) -> Iterator[Identity]:
+    def __iter__(self) -> Iterator[tuple[Identity, Accepted]]:
         """Those whose accepted password is remembered."""
-        return iter(self._accepted)
+        return iter(self._accepted.items())
 
     def recall(self, identity: Identity, digest: bytes, generation: Hashable) -> Accepted | Refused | None:
         """What is known of this user's password and still holds, while the backends are of this generation."""
@@ -116,15 +117,18 @@ class Cache:
         return accepted
 
     def remember(
-        self, identity: Identity, digest: bytes, outcome: Outcome, generation: Hashable, member: Member
+        self, identity: Identity, digest: bytes, outcome: Outcome, generation: Hashable, member: Member, name: str
     ) -> None:
-        """Take a verdict in; `generation` is what the backends had before they were asked."""
+        """Take a verdict in; `generation` is what the backends had before they were asked.
+
+        `name` is what all spellings of the user count as.
+        """
         match outcome:
             case Outcome.ACCEPTED:
                 fresh_until = self._until(self._settings.ttl)
                 stale_until = fresh_until + self._settings.stale_ttl
                 self._refused.pop(digest, None)
-                accepted = Accepted(digest, fresh_until, stale_until, generation, member)
+                accepted = Accepted(digest, fresh_until, stale_until, generation, member, name)
                 self._put(self._accepted, identity, accepted)
             case Outcome.WRONG_PASSWORD | Outcome.UNKNOWN_USER:
                 if outcome is Outcome.UNKNOWN_USER or self.was_last_accepted(identity, digest):

@@ -22,7 +22,7 @@ def who(user: str, realm: str = "", service: str = "smtp") -> Identity:
 def cache_of(*identities: Identity) -> Cache:
     cache = Cache(CacheSettings(), Clock(), no_chance)
     for number, each in enumerate(identities):
-        cache.remember(each, str(number).encode(), Outcome.ACCEPTED, None, MEMBER)
+        cache.remember(each, str(number).encode(), Outcome.ACCEPTED, None, MEMBER, f"canonical of {each[1]}")
     return cache
 
 
@@ -43,7 +43,7 @@ def test_a_user_is_flushed_in_any_spelling_and_by_name_and_realm(user: str | Non
 
     forgotten = asyncio.run(tables.flush(cache, user))
 
-    assert {each[1] for each in cache} == left
+    assert {identity[1] for identity, _ in cache} == left
     assert forgotten == 4 - len(left)
 
 
@@ -53,7 +53,15 @@ def test_a_user_of_a_realm_is_flushed_by_the_name_alone_and_by_both() -> None:
 
         asyncio.run(tables.flush(cache, user))
 
-        assert [each[2] for each in cache] == ([] if user == "alice" else ["example.net"])
+        assert [identity[2] for identity, _ in cache] == ([] if user == "alice" else ["example.net"])
+
+
+def test_a_user_is_flushed_by_his_canonical_name() -> None:
+    cache = cache_of(who("al"), who("bob"))
+
+    assert asyncio.run(tables.flush(cache, "Canonical of AL")) == 1
+
+    assert [identity[1] for identity, _ in cache] == ["bob"]
 
 
 def test_a_large_table_is_looked_at_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:

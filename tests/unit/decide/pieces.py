@@ -7,6 +7,7 @@ from authd.decide.authenticator import Steps
 from authd.decide.cache import Cache
 from authd.decide.digest import Digester
 from authd.decide.failure_delay import FailureDelay
+from authd.decide.names import CanonicalNames
 from authd.decide.single_flight import SingleFlight
 from authd.decide.throttle import Throttle
 
@@ -34,6 +35,7 @@ class Pieces:
     def steps(self) -> Steps:
         return Steps(
             cache=Cache(self.cache, self.clock, no_chance),
+            names=CanonicalNames(),
             throttle=Throttle(self.throttle, self.clock),
             flights=SingleFlight(),
             delay=FailureDelay(self.throttle.failure_delay, 8.0, no_chance),

@@ -29,6 +29,7 @@ class Store:
     verdict: Verdict | None = None  # instead of looking
     asked: list[Urgency] = field(default_factory=list)
     version: int = 0
+    canonical: dict[str, str] = field(default_factory=dict)  # names that are not the login's own
 
     def ask(self, request: Request, urgency: Urgency) -> Verdict:
         self.asked.append(urgency)
@@ -38,7 +39,8 @@ class Store:
         if password is None:
             return Verdict(Outcome.UNKNOWN_USER)
         right = request.password.reveal() == password.encode()
-        return Verdict(Outcome.ACCEPTED if right else Outcome.WRONG_PASSWORD, "looked", delay=0.5)
+        outcome = Outcome.ACCEPTED if right else Outcome.WRONG_PASSWORD
+        return Verdict(outcome, "looked", user=self.canonical.get(request.login, ""), delay=0.5)
 
 
 class Pipeline:
@@ -297,6 +299,31 @@ def test_other_spellings_of_a_throttled_name_are_throttled() -> None:
 
     assert pipeline.ask("x", user="ALICE").outcome is NotAsked.THROTTLED
     assert pipeline.ask("x", user="\uff21lice").outcome is NotAsked.THROTTLED
+
+
+ACCENTED = ("\xe1lice", "\xe0lice", "\xe2lice")  # a database may find alice by each of them
+COLLATING = dict.fromkeys(ACCENTED, "alice")
+
+
+def test_names_that_the_store_takes_for_one_are_one_for_the_throttle() -> None:
+    store = Store(dict.fromkeys((*ACCENTED, "alice"), "right"), canonical=COLLATING)
+    pipeline = Pipeline(store, ThrottleSettings(per_user=3, failure_delay=0.0))
+
+    guessed = [pipeline.ask(f"guess {number}", name) for number, name in enumerate([*ACCENTED, "alice", ACCENTED[0]])]
+
+    assert outcomes(*guessed) == [Outcome.WRONG_PASSWORD] * 3 + [NotAsked.THROTTLED] * 2
+    assert list(pipeline.steps.throttle.users) == ["alice"]
+
+
+def test_no_new_spelling_passes_a_hard_limit_not_even_with_the_right_password() -> None:
+    store = Store(dict.fromkeys((*ACCENTED, "alice"), "right"), canonical=COLLATING)
+    pipeline = Pipeline(store, ThrottleSettings(per_user_hard=3, failure_delay=0.0))
+    guess(pipeline, 3)
+
+    tried = [pipeline.ask("right", name) for name in (*ACCENTED, *ACCENTED)]
+
+    assert outcomes(*tried) == [NotAsked.THROTTLED] * 6
+    assert len(pipeline.steps.cache) == 3, "the refusals of the guesses alone"
 
 
 def test_known_passwords_are_rescued_while_the_store_cannot_be_reached() -> None:

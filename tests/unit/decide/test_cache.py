@@ -40,7 +40,7 @@ class Caching:
         self, password: str, outcome: Outcome, who_: Identity | None = None, generation: Hashable = None
     ) -> None:
         who_ = who_ or who()
-        self.cache.remember(who_, digest_of(password, who_), outcome, generation, MEMBER)
+        self.cache.remember(who_, digest_of(password, who_), outcome, generation, MEMBER, "alice")
 
     def recall(self, password: str, who_: Identity | None = None, generation: Hashable = None) -> Outcome | None:
         who_ = who_ or who()
@@ -250,7 +250,7 @@ def test_lifetimes_end_at_different_times() -> None:
     clock = Clock()
     cache = Cache(CacheSettings(ttl=100.0), clock, lambda: next(chances))
     for user in ("a", "b"):
-        cache.remember(who(user), digest_of("x", who(user)), Outcome.ACCEPTED, None, MEMBER)
+        cache.remember(who(user), digest_of("x", who(user)), Outcome.ACCEPTED, None, MEMBER, user)
 
     clock.now += 95
 
