@@ -16,9 +16,10 @@ _CLASSES = {
     "shadow": "authd_backends.shadow:ShadowBackend",
     "getpwent": "authd_backends.getpwent:GetpwentBackend",
     "mysql": "authd_backends.sql.mysql:MysqlBackend",
+    "postgresql": "authd_backends.sql.postgresql:PostgresqlBackend",
     "sqlite": "authd_backends.sql.sqlite:SqliteBackend",
 }
-_NOT_YET = ("ldap", "postgresql")
+_NOT_YET = ("ldap",)
 
 
 def known_types() -> tuple[str, ...]:

@@ -1,0 +1,225 @@
+"""The backend `postgresql`: users in tables of PostgreSQL."""
+
+import asyncio
+import re
+import ssl
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NoReturn
+
+from psycopg import Error, pq
+from psycopg.conninfo import make_conninfo
+
+from authd_backends.contract import Placement, Request, Verdict
+from authd_backends.errors import OptionError, Unavailable
+from authd_backends.sql.lookup import Lookup
+from authd_backends.sql.options import Server, ServerOptions, check_server_options, password_of, uses_tls
+from authd_backends.sql.pool import Crowded, Down, Lost, Refused
+from authd_backends.sql.postgresql_connection import Connection, StatementError, addresses_of
+from authd_backends.sql.query import Statement, Values
+from authd_backends.sql.rows import Table
+from authd_backends.sql.schemas import Dialect
+
+PORT = 5432
+_MARGIN = 0.5  # seconds that a server may take to tell that it has ended a query
+_SOCKET = re.compile(r"(?P<folder>.*)/\.s\.PGSQL\.(?P<port>\d{1,5})")
+_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem")
+
+# SQLSTATEs of PostgreSQL 15, appendix A; those of two characters are classes
+_LOST = ("08", "57P01", "57P02", "57P03", "57P05", "25P03")  # broken, shut down, crashed, idle for too long
+_MISTAKES = ("28", "3D000", "3F000", "42", "25006")  # account, database, syntax, names, rights, a query that writes
+_FOREIGN_TEXT = ("22021", "22P05")  # a value that the database's encoding does not have
+
+# Of a login libpq gives no SQLSTATE. Where the server speaks another language these count as a server that is down.
+_NO_PLACE = re.compile(r"too many (clients|connections)|remaining connection slots are reserved")
+_NO_ENTRY = re.compile(r"authentication failed|no pg_hba\.conf entry|does not exist|not permitted|permission denied")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PostgresqlOptions(ServerOptions):
+    """As `ServerOptions`; a Unix socket is the folder that it is in, or the path of the socket itself."""
+
+    def __post_init__(self) -> None:
+        """Raises OptionError for options that contradict each other."""
+        check_server_options(self, PORT)
+
+
+class PostgresqlBackend:
+    """Asks the first server that answers; see `Pool`."""
+
+    options_type: ClassVar[type] = PostgresqlOptions
+    placement: ClassVar[Placement] = Placement.LOOP
+    hashes_passwords: ClassVar[bool] = False  # at most as many at once as there are cores: see hashes.on_thread
+
+    def __init__(self, options: PostgresqlOptions) -> None:
+        self._lookup = Lookup(options, Dialect.POSTGRESQL, _Driver(options), PORT)
+        self.uses_client = self._lookup.uses_client
+
+    def start(self) -> None:
+        """Ask for nobody. Raises OptionError and Unavailable as `Lookup`."""
+        self._lookup.start()
+
+    async def check(self, request: Request) -> Verdict:
+        return await self._lookup.check(request)
+
+    async def probe(self) -> None:
+        """Have a server say that it is there. Raises Unavailable."""
+        await self._lookup.probe()
+
+    def close(self) -> None:
+        self._lookup.close()
+
+    def generation(self) -> Hashable:
+        """A server does not tell."""
+        return None
+
+
+class _Driver:
+    """PostgreSQL's side of a `Pool`."""
+
+    def __init__(self, options: PostgresqlOptions) -> None:
+        self._options = options
+
+    def prepare(self) -> None:
+        """Raises OptionError for files that cannot be read: libpq would say so at each login, and only then."""
+        for name in ("ca_file", "cert_file", "key_file"):
+            _check_file(name, getattr(self._options, name))
+        self._tls()
+
+    async def connect(self, server: Server) -> Connection:
+        """Raises Down, Crowded, and Refused where the account is none of the server's."""
+        deadline = self._options.connect_deadline
+        connection = None
+        try:
+            async with asyncio.timeout(deadline):
+                connection = await Connection.establish(await self._conninfo(server))
+                await connection.fetch(*self._set_up())
+        except TimeoutError as error:
+            raise Down(f"expected a connection within {deadline:g} s, got none") from error
+        except (OSError, Error) as error:
+            _refuse(error)
+        except StatementError as error:
+            assert connection is not None
+            connection.abort()
+            _raise(error)
+        return connection
+
+    def is_alive(self, connection: Connection) -> bool:
+        return connection.is_alive
+
+    def abort(self, connection: Connection) -> None:
+        connection.abort()
+
+    async def fetch(self, connection: Connection, statement: Statement, values: Values) -> Table:
+        """Raises Lost and Down for a dead connection, Refused for a query that cannot be answered."""
+        names = list(values)
+        text = statement.text % {name: f"${number}" for number, name in enumerate(names, 1)}
+        try:
+            async with asyncio.timeout(self._options.query_deadline + _MARGIN):
+                return await connection.fetch(text, [values[name] for name in names])
+        except TimeoutError as error:
+            raise Down(f"expected rows within {self._options.query_deadline + _MARGIN:g} s, got none") from error
+        except Error as error:
+            raise Lost(_one_line(error)) from error
+        except StatementError as error:
+            if error.state in _FOREIGN_TEXT and not all((value or "").isascii() for value in values.values()):
+                return Table((), ())
+            _raise(error)
+
+    async def ping(self, connection: Connection) -> None:
+        """Raises Lost and Down for a dead connection."""
+        await self.fetch(connection, Statement("SELECT 1", frozenset()), {})
+
+    async def _conninfo(self, server: Server) -> str:
+        try:
+            password = password_of(self._options).reveal().decode()
+        except UnicodeDecodeError as error:
+            raise Unavailable(f"{self._options.password_file}: expected UTF-8, got something else") from error
+        given = {
+            **(_place_of_socket(server.path) if server.path else await _place(server)),
+            **({"sslmode": "disable"} if server.path else self._tls()),
+            "user": self._options.user,
+            "password": password or None,
+            "dbname": self._options.database,
+            "client_encoding": "UTF8",
+            "application_name": "authd",
+            "gssencmode": "disable",
+            "target_session_attrs": "any",
+        }
+        return make_conninfo(**{key: value for key, value in given.items() if value is not None})
+
+    def _tls(self) -> dict[str, str | None]:
+        """Give libpq's options. Raises OptionError where no authority is known."""
+        if not uses_tls(self._options):
+            # without TLS the password must not travel as it is; libpq 15 and older know no such option
+            return {"sslmode": "disable", "require_auth": "none,md5,scram-sha-256" if pq.version() >= 160000 else None}
+        files = {"sslcert": self._options.cert_file, "sslkey": self._options.key_file or self._options.cert_file}
+        return {
+            "sslmode": "verify-full",
+            "sslrootcert": str(self._options.ca_file or _bundle()),
+            **{key: None if file is None else str(file) for key, file in files.items()},
+        }
+
+    def _set_up(self) -> tuple[str, tuple[str, ...]]:
+        """Make the session independent of the configuration of server and role, in one statement."""
+        settings = {
+            "statement_timeout": f"{self._options.query_deadline * 1000:.0f}",
+            "default_transaction_read_only": "on",
+            "TimeZone": "UTC",
+            "DateStyle": "ISO",
+            "bytea_output": "hex",
+            "standard_conforming_strings": "on",
+        }
+        calls = (f"set_config('{name}', ${number}, false)" for number, name in enumerate(settings, 1))
+        return f"SELECT {', '.join(calls)}", tuple(settings.values())
+
+
+def _place_of_socket(path: str) -> dict[str, str | None]:
+    found = _SOCKET.fullmatch(path)
+    return {"host": found["folder"], "port": found["port"]} if found else {"host": path, "port": str(PORT)}
+
+
+async def _place(server: Server) -> dict[str, str | None]:
+    addresses = await addresses_of(server.host, server.port)
+    hosts = ",".join([server.host] * len(addresses))
+    return {"host": hosts, "hostaddr": ",".join(addresses), "port": str(server.port)}
+
+
+def _check_file(name: str, path: Path | None) -> None:
+    try:
+        if path is not None:
+            path.open("rb").close()
+    except OSError as error:
+        raise OptionError(f"{name}: {path}: {error.strerror}", name) from error
+
+
+def _bundle() -> str:
+    """Give the system's authorities; libpq knows them by itself only from 16 on."""
+    for path in (ssl.get_default_verify_paths().cafile, *_BUNDLES):
+        if path and Path(path).is_file():
+            return path
+    raise OptionError("ca_file: expected a file, got none, and the system has none of its own", "ca_file")
+
+
+def _refuse(error: Exception) -> NoReturn:
+    """Say what a failed login means."""
+    text = _one_line(error)
+    if _NO_PLACE.search(text):
+        raise Crowded(text) from error
+    if _NO_ENTRY.search(text):
+        raise Refused(text) from error
+    raise Down(text) from error
+
+
+def _raise(error: StatementError) -> NoReturn:
+    """Say what a failed statement means."""
+    if error.state.startswith(_LOST):
+        raise Lost(str(error)) from error
+    if error.state.startswith(_MISTAKES):
+        raise Refused(str(error)) from error
+    raise Unavailable(str(error)) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,110 @@
+"""Debian's PostgreSQL in a box: a private cluster, on a Unix socket and with TLS on the loopback."""
+
+import os
+import signal
+from pathlib import Path
+
+from tests.servers.box import Box
+from tests.servers.process import Process
+
+PACKAGES = ("postgresql-15",)
+
+_PROGRAMS = Path("/usr/lib/postgresql/15/bin")
+_USER = "postgres"
+_CONFIGURATION = """
+listen_addresses = '*'
+port = {port}
+unix_socket_directories = '{sockets}'
+max_connections = {max_connections}
+superuser_reserved_connections = 2
+shared_buffers = 16MB
+fsync = off
+log_statement = all
+log_connections = on
+log_line_prefix = '%q%u@%d '
+"""
+_TLS = """
+ssl = on
+ssl_cert_file = '{certificate}'
+ssl_key_file = '{key}'
+"""
+_ACCESS = f"""
+local   all {_USER} peer
+local   all all     scram-sha-256
+hostssl all all     all scram-sha-256
+host    all all     all reject
+"""
+
+
+class PostgreSQL:
+    """A cluster of its own port. Its log holds every statement; `_USER` of the box is its superuser."""
+
+    def __init__(self, box: Box, *, port: int = 5432, max_connections: int = 40) -> None:
+        self.box = box
+        self.port = port
+        self.sockets = Path(f"/run/postgresql-{port}")
+        self._data = self.sockets / "data"
+        box.add_user(_USER)
+        box.make_directory(self.sockets, owner=_USER, group=_USER)
+        initdb = ["--no-sync", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", f"--username={_USER}"]
+        password = box.run(["mktemp"], user=_USER).stdout.strip()
+        box.write(password, os.urandom(16).hex(), owner=_USER, mode=0o600)
+        box.run([_PROGRAMS / "initdb", *initdb, f"--pwfile={password}", "-D", self._data], user=_USER)
+        self.configure(_CONFIGURATION.format(port=port, sockets=self.sockets, max_connections=max_connections))
+        self._write("pg_hba.conf", _ACCESS)
+
+    def configure(self, lines: str) -> None:
+        """Add to postgresql.conf, for the next start."""
+        self._write("postgresql.conf", self.box.read(self._data / "postgresql.conf") + lines)
+
+    def use_certificate(self, certificate: str, key: str) -> None:
+        """Offer TLS with a certificate and its key, PEM, from the next start on."""
+        paths = {"certificate": self._data / "server.crt", "key": self._data / "server.key"}
+        self._write("server.crt", certificate)
+        self._write("server.key", key)
+        self.configure(_TLS.format(**paths))
+
+    def start(self) -> None:
+        """Return when it takes connections."""
+        self._process = self.box.start([_PROGRAMS / "postgres", "-D", self._data], user=_USER)
+        self._process.wait_for_output("ready to accept connections")
+
+    def stop(self) -> None:
+        """End it and its connections, as ``systemctl stop`` does."""
+        assert self._process.stop(signal.SIGINT) == 0
+
+    def freeze(self) -> None:
+        """Stop every process of it, so that connections stay open and nothing is answered."""
+        for pid in self._processes():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        for pid in self._processes():
+            os.kill(pid, signal.SIGCONT)
+
+    def execute(self, statements: str, database: str = _USER) -> str:
+        """Run statements of the superuser and give what they print, a row a line, columns cut by ``|``."""
+        psql = ["psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-h", self.sockets, "-p", str(self.port), "-d", database]
+        return self.box.run(psql, input=statements, user=_USER).stdout.strip()
+
+    @property
+    def host(self) -> str:
+        """The folder of its Unix socket as this process, outside of the box, reaches it."""
+        return str(self.box.path(self.sockets))
+
+    @property
+    def log(self) -> str:
+        """What it has logged since it was started last."""
+        return self._process.output
+
+    @property
+    def process(self) -> Process:
+        return self._process
+
+    def _processes(self) -> list[int]:
+        leader = self._process.pid
+        children = Path(f"/proc/{leader}/task/{leader}/children").read_text().split()
+        return [leader, *map(int, children)]
+
+    def _write(self, name: str, content: str) -> None:
+        self.box.write(self._data / name, content, mode=0o600, owner=_USER, group=_USER)
