@@ -9,25 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.servers import attempts
-from tests.servers.attempts import GUESSES, Attempt
+from tests.servers.attempts import DISTINCT, GUESSER, GUESSES, PATIENT, SUBMITTER
 from tests.servers.box import CHECKOUT, Box
-from tests.servers.fail2ban import Entry, Fail2ban, found, write_journal
-from tests.servers.postfix import Postfix, authenticate
+from tests.servers.fail2ban import Fail2ban, found
+from tests.servers.journal import without_syslog_header, write_journal
 
 PACKAGES = ("fail2ban", "python3-systemd", "systemd-journal-remote", "postfix", "libsasl2-modules")
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "fail2ban.md").read_text()
 COMMANDS = re.findall(r"^    (.+)$", DOCUMENT, re.MULTILINE)
 (JAIL_LOCAL,) = re.findall(r"^```ini\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
-PATIENT = [Attempt("192.0.2.9", "bob", "old", "wrong_password")] * 20  # a mail program with an old password
-GUESSER = [Attempt("192.0.2.1", f"mallory{n}", "guess", "unknown_user") for n in range(5)]
-SUBMISSIONS = (
-    *[("192.0.2.2", "alice", "guess")] * 3,
-    ("192.0.2.2", "x: SASL PLAIN authentication failed: generic failure", "guess"),
-    ("192.0.2.2", "unknown[192.0.2.66]: SASL PLAIN authentication failed: authentication failure", "guess"),
-    *[("192.0.2.8", "broken", "secret")] * 6,  # told 454
-    ("192.0.2.7", "alice", "secret"),
-)
 
 
 def command(beginning: str) -> list[str]:
@@ -53,21 +44,7 @@ def written(request: pytest.FixtureRequest, configured: Box) -> list[str]:
 @pytest.fixture(scope="module")
 def mail_log(configured: Box) -> list[str]:
     """What Postfix writes about submissions of which some are told 535 and some 454."""
-    smtpd_conf = "pwcheck_method: saslauthd\nmech_list: PLAIN LOGIN\n"
-    postfix = Postfix(configured, smtpd_conf, chroot=False, smtpd_authorized_xclient_hosts="127.0.0.1")
-    with attempts.serving(configured):
-        postfix.start()
-        codes = [_submit(postfix, mechanism, *each) for mechanism in ("PLAIN", "LOGIN") for each in SUBMISSIONS]
-        postfix.stop()
-    assert codes == 2 * [*[535] * 5, *[454] * 6, 235]
-    return configured.read("/var/spool/mail.log").splitlines()
-
-
-def _submit(postfix: Postfix, mechanism: str, address: str, user: str, password: str) -> int:
-    with postfix.connect() as session:
-        assert session.docmd("XCLIENT", f"ADDR={address}")[0] == 220
-        session.ehlo()
-        return authenticate(session, mechanism, user, password)
+    return attempts.submit(configured)
 
 
 @pytest.mark.parametrize("header", [False, True], ids=["bare", "syslog"])
@@ -79,8 +56,8 @@ def test_every_guess_is_found_and_nothing_else(configured: Box, written: list[st
 
 def test_postfix_s_535_is_found_and_its_454_is_not(configured: Box, mail_log: list[str]) -> None:
     assert "authentication failed: generic failure" in "".join(mail_log)
-    assert found(configured, mail_log, "postfix[mode=auth]") == ["192.0.2.2"] * 10
-    assert found(configured, mail_log, "postfix[mode=aggressive]").count("192.0.2.8") == 0
+    assert found(configured, mail_log, "postfix[mode=auth]") == [SUBMITTER] * 12
+    assert found(configured, mail_log, "postfix[mode=aggressive]").count("192.0.2.6") == 0
 
 
 @contextmanager
@@ -93,27 +70,21 @@ def watching(box: Box, jails: str = "") -> Iterator[Fail2ban]:
         fail2ban.stop()
 
 
-def entry(line: str) -> Entry:
-    """Of syslog's line, or of one of a service that writes to standard error, which systemd calls by its command."""
-    header = re.fullmatch(r".{15} mail (\S+)\[(\d+)\]: (.*)", line)
-    return Entry(*header.groups()) if header else Entry("authd", "4711", line)
-
-
 def test_the_jails_on_the_journal_ban_guessers_alone_and_let_them_in_again(
     configured: Box, mail_log: list[str]
 ) -> None:
-    write_journal(configured, "postfix@-.service", [entry(line) for line in mail_log])
+    write_journal(configured, "postfix@-.service", "postfix/smtpd", list(map(without_syslog_header, mail_log)))
     with watching(configured) as fail2ban, attempts.serving(configured) as authd:
-        write_journal(configured, "authd.service", [entry(each) for each in attempts.make(authd, *PATIENT, *GUESSER)])
-        fail2ban.wait_for("authd bans 192.0.2.1")
-        fail2ban.wait_for("postfix-sasl bans 192.0.2.2")
+        write_journal(configured, "authd.service", "authd", attempts.make(authd, *PATIENT, *DISTINCT))
+        fail2ban.wait_for(f"authd bans {GUESSER}")
+        fail2ban.wait_for(f"postfix-sasl bans {SUBMITTER}")
 
-        assert "192.0.2.1" in configured.run(command("fail2ban-client status")).stdout
+        assert GUESSER in configured.run(command("fail2ban-client status")).stdout
         configured.run(command("fail2ban-client set"))
-        fail2ban.wait_for("authd lifts 192.0.2.1")
+        fail2ban.wait_for(f"authd lifts {GUESSER}")
         banned = {deed for deed in fail2ban.deeds if " bans " in deed}
 
-    assert banned == {"authd bans 192.0.2.1", "postfix-sasl bans 192.0.2.2"}
+    assert banned == {f"authd bans {GUESSER}", f"postfix-sasl bans {SUBMITTER}"}
     assert "6 matched" in configured.run(command("fail2ban-regex")).stdout  # one of the patient's, five guesses
 
 
@@ -121,11 +92,11 @@ def test_the_jails_on_files_ban_guessers_alone(configured: Box, mail_log: list[s
     configured.write("/var/log/mail.log", "".join(f"{line}\n" for line in mail_log))
     configured.write("/var/log/authd.log", "")
     with watching(configured, JAIL_LOCAL) as fail2ban, attempts.serving(configured) as authd:
-        lines = attempts.make(authd, *PATIENT, *GUESSER)
+        lines = attempts.make(authd, *PATIENT, *DISTINCT)
         configured.run(["tee", "-a", "/var/log/authd.log"], input="".join(f"{line}\n" for line in lines))
-        fail2ban.wait_for("authd bans 192.0.2.1")
-        fail2ban.wait_for("postfix-sasl bans 192.0.2.2")
+        fail2ban.wait_for(f"authd bans {GUESSER}")
+        fail2ban.wait_for(f"postfix-sasl bans {SUBMITTER}")
         configured.run(command("fail2ban-client reload"))
         banned = {deed for deed in fail2ban.deeds if " bans " in deed}
 
-    assert banned == {"authd bans 192.0.2.1", "postfix-sasl bans 192.0.2.2"}
+    assert banned == {f"authd bans {GUESSER}", f"postfix-sasl bans {SUBMITTER}"}

@@ -11,6 +11,7 @@ from authd_backends.hashes.libcrypt import hashed
 from tests.servers.authd import SOCKET, Authd
 from tests.servers.box import HOSTNAME, Box
 from tests.servers.client import ask
+from tests.servers.postfix import Postfix, authenticate
 from tests.servers.process import wait_until
 
 CONFIGURATION = """
@@ -31,6 +32,7 @@ format = "{format}"
 """
 HASH = hashed(b"secret", "$6$rounds=1000$saltsalt")
 USERS = f"alice:{HASH}\nbob:{HASH}\ncarol:{HASH}\nlocked:!{HASH}\nbroken:$9$nothing\n"
+MAIL_LOG = "/var/spool/mail.log"  # of tests.servers.postfix
 VICTIM = "192.0.2.66"  # never logs in: whom hostile names try to have banned
 HOSTILE = (
     f"x rip={VICTIM} outcome=wrong_password",
@@ -74,6 +76,17 @@ ATTEMPTS = (
 )
 GUESSES = Counter(attempt.client for attempt in ATTEMPTS if attempt.is_guess)
 OUTCOMES = Counter(attempt.outcome for attempt in ATTEMPTS)
+GUESSER = "192.0.2.1"
+DISTINCT = [Attempt(GUESSER, f"mallory{n}", "guess", "unknown_user", is_guess=True) for n in range(5)]
+PATIENT = [Attempt("192.0.2.3", "bob", "old", "wrong_password")] * 20
+SUBMITTER = "192.0.2.2"  # guesses at Postfix
+SUBMISSIONS = (
+    *[("192.0.2.6", "broken", "secret", 454)] * 8,
+    *[(SUBMITTER, "alice", "guess", 535)] * 4,
+    (SUBMITTER, "x: SASL PLAIN authentication failed: generic failure", "guess", 535),
+    (SUBMITTER, f"unknown[{VICTIM}]: SASL PLAIN authentication failed: authentication failure", "guess", 535),
+    ("192.0.2.7", "alice", "secret", 235),
+)
 
 
 @contextmanager
@@ -104,6 +117,22 @@ def lines(authd: Authd) -> list[str]:
 
 def _decisions(authd: Authd) -> list[str]:
     return [line for line in lines(authd) if re.match(r'authd\[\d+\]: (event=auth|\{"event": "auth")', line)]
+
+
+def submit(box: Box) -> list[str]:
+    """Give the lines that a real Postfix, before an authd, writes about `SUBMISSIONS`."""
+    smtpd_conf = "pwcheck_method: saslauthd\nmech_list: PLAIN LOGIN\n"
+    postfix = Postfix(box, smtpd_conf, chroot=False, smtpd_authorized_xclient_hosts="127.0.0.1")
+    with serving(box):
+        postfix.start()
+        for mechanism in ("PLAIN", "LOGIN"):
+            for address, user, password, code in SUBMISSIONS:
+                with postfix.connect() as session:
+                    assert session.docmd("XCLIENT", f"ADDR={address}")[0] == 220
+                    session.ehlo()
+                    assert authenticate(session, mechanism, user, password) == code
+        postfix.stop()
+    return box.read(MAIL_LOG).splitlines()
 
 
 def with_syslog_header(line: str) -> str:

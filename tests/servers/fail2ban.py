@@ -1,14 +1,9 @@
 """Debian's fail2ban with an action that writes down whom it would shut out."""
 
-import time
-from typing import NamedTuple
-
-from tests.servers.box import HOSTNAME, Box
+from tests.servers.box import Box
 from tests.servers.process import wait_until
 
 _DEEDS = "/run/deeds"
-_MACHINE = "0123456789abcdef0123456789abcdef"
-_JOURNAL = f"/run/log/journal/{_MACHINE}/system.journal"
 _ACTION = f"""
 [Definition]
 actionban = echo "<name> bans <ip>" >>{_DEEDS}
@@ -51,23 +46,3 @@ def found(box: Box, lines: list[str], filter_: str) -> list[str]:
     """Give the address of each failure that a filter finds, with fail2ban-regex."""
     box.write("/run/found.log", "".join(f"{line}\n" for line in lines))
     return box.run(["fail2ban-regex", "-o", "ip", "/run/found.log", filter_]).stdout.split()
-
-
-class Entry(NamedTuple):
-    """Of the journal."""
-
-    identifier: str
-    pid: str
-    message: str
-
-
-def write_journal(box: Box, unit: str, entries: list[Entry]) -> None:
-    """Append to the journal of the box, as journald would what a unit writes."""
-    box.write("/etc/machine-id", f"{_MACHINE}\n")
-    box.make_directory(_JOURNAL.rpartition("/")[0])
-    exported = "".join(
-        f"__REALTIME_TIMESTAMP={time.time_ns() // 1000}\n_BOOT_ID={_MACHINE}\n_HOSTNAME={HOSTNAME}\n"
-        f"_SYSTEMD_UNIT={unit}\nSYSLOG_IDENTIFIER={entry.identifier}\n_PID={entry.pid}\nMESSAGE={entry.message}\n\n"
-        for entry in entries
-    )
-    box.run(["/lib/systemd/systemd-journal-remote", f"--output={_JOURNAL}", "-"], input=exported)
