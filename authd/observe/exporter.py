@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 
 from authd.decide.chain import where_raised
@@ -47,17 +48,25 @@ class Exporter:
                 except OSError:
                     await asyncio.sleep(PAUSE)
                     continue
-                if len(self._callers) >= MAX_CALLERS:
-                    oldest = next(iter(self._callers))
-                    oldest.cancel()
-                    del self._callers[oldest]
-                task = self._loop.create_task(self._serve(caller))
-                self._callers[task] = None
-                task.add_done_callback(lambda done: self._callers.pop(done, None))
+                self._take(caller)
+                await asyncio.sleep(0)  # to accept who waits already is no wait: newcomers would have the loop
+
+    def _take(self, caller: socket.socket) -> None:
+        if len(self._callers) >= MAX_CALLERS:
+            oldest = next(iter(self._callers))
+            oldest.cancel()
+            del self._callers[oldest]
+        task = self._loop.create_task(self._serve(caller))
+        self._callers[task] = None
+        task.add_done_callback(partial(self._leave, caller))
+
+    def _leave(self, caller: socket.socket, task: asyncio.Task[None]) -> None:
+        """Close the connection, also of one that was cancelled before its first step."""
+        self._callers.pop(task, None)
+        caller.close()
 
     async def _serve(self, caller: socket.socket) -> None:
-        with caller, suppress(OSError):  # it has gone, or took too long
-            caller.setblocking(False)
+        with suppress(OSError):  # it has gone, or took too long
             answer = await self._answer(caller)
             async with asyncio.timeout(DEADLINE):
                 await self._loop.sock_sendall(caller, answer)
@@ -73,13 +82,13 @@ class Exporter:
 
     async def _head(self, caller: socket.socket) -> bytes:
         received = bytearray()
-        while (end := received.find(b"\r\n\r\n")) < 0:
-            if len(received) > MAX_HEAD:
-                raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        while (end := received.find(b"\r\n\r\n")) < 0 and len(received) <= MAX_HEAD:
             data = await self._loop.sock_recv(caller, MAX_HEAD)
             if not data:
                 raise ConnectionResetError
             received += data
+        if not 0 <= end <= MAX_HEAD:
+            raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         return bytes(received[:end])
 
     async def _made(self, page: Page, headers: Mapping[str, str]) -> Reply:

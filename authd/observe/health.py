@@ -9,7 +9,7 @@ from authd.observe.http import TEXT, Reply
 from authd.server.pieces import BackendAtWork, Pieces
 from authd_backends.contract import Outcome
 
-PAUSE = 3.0  # seconds between two looks
+PAUSE = 2.0  # seconds between two looks
 PROBE_DEADLINE = 2.0  # seconds
 
 log = logging.getLogger(__name__)

@@ -87,10 +87,12 @@ def running(
     sockets: Sequence[str] = ("mux",),
     command: Sequence[str] = AUTHD,
     environment: dict[str, str] | None = None,
+    is_silent: bool = False,
 ) -> Iterator[Authd]:
     """authd on `configuration`, in which ``DIR`` stands for the directory; ready, and ended with the block.
 
     Without a section [throttle] of its own it neither throttles nor delays; its control socket is ``DIR/control``.
+    `is_silent`: its log level has no line that says where it listens.
     """
     file, log = directory / "authd.toml", directory / "log"
     throttle = "" if "[throttle]" in configuration else WITHOUT_DELAY
@@ -108,7 +110,10 @@ def running(
     authd = Authd(process, log, [directory / name for name in sockets])
     try:
         for name in sockets:
-            authd.wait_for_line(f"listening on {directory / name}")
+            if is_silent:
+                until((directory / name).is_socket, name)
+            else:
+                authd.wait_for_line(f"listening on {directory / name}")
         yield authd
     finally:
         if process.poll() is None:
