@@ -64,12 +64,17 @@ class HelperClient:
             return Verdict(Outcome.UNAVAILABLE, f"helper {self._path}: {_told(error)}")
 
     async def probe(self) -> None:
-        """Raises OSError where no helper listens that would be told passwords. Disturbs none whose worker is there."""
+        """See whether a worker is there, or can be had. Raises OSError where no helper listens.
+
+        It waits for as long as a helper that listens begins with no worker.
+        """
         line = self._idle_line()
-        if line is None:
-            self._connected().close()
-        else:
+        if line is not None:
             self._idle.append(line)
+            return
+        with self._connected() as connection:
+            connection.shutdown(socket.SHUT_WR)  # the worker leaves when it sees that there is no question
+            await asyncio.get_running_loop().sock_recv(connection, 1)
 
     @property
     def idle(self) -> int:
