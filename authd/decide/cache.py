@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from enum import Enum
 from hmac import compare_digest
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from authd.config.settings import CacheSettings
 from authd.decide.chain import Member
@@ -152,12 +152,21 @@ class Cache:
         self._refused.clear()
         return before - len(self._accepted)
 
+    def adopt(self, settings: CacheSettings) -> None:
+        """Go on under other settings; what is remembered keeps the lifetime it has."""
+        self._settings = settings
+        for table in (self._accepted, self._refused):
+            self._shrink(table)
+
     def _until(self, lifetime: float) -> float:
         return self._clock() + lifetime * (1.0 - JITTER * self._chance())
 
     def _put(self, table: OrderedDict[K, V], key: K, value: V) -> None:
         table[key] = value
         table.move_to_end(key)
-        if len(table) > self._settings.max_entries:
+        self._shrink(table)
+
+    def _shrink(self, table: OrderedDict[Any, Any]) -> None:
+        while len(table) > self._settings.max_entries:
             table.popitem(last=False)
             self.evictions += 1

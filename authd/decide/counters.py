@@ -3,7 +3,7 @@
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from itertools import chain, product
+from itertools import product
 
 from authd.config.settings import RouteSettings
 from authd.decide.decision import Decision, NotAsked
@@ -23,12 +23,17 @@ class Counters:
     """
 
     def __init__(self, routes: Iterable[RouteSettings] = ()) -> None:
+        self._class_of = {name: name for name in (*SERVICE_CLASSES, OTHER)}
+        self.requests: Counter[tuple[str, str, Outcome | NotAsked]] = Counter()
+        self.durations = defaultdict(Histogram, {name: Histogram() for name in CODECS})
+        self.know(routes)
+
+    def know(self, routes: Iterable[RouteSettings]) -> None:
+        """Count what these routes name as classes of their own, beside those that are known."""
         named = (name.casefold() for route in routes for name in route.services or () if "*" not in name)
-        self._class_of = {name: name for name in chain(SERVICE_CLASSES, named, (OTHER,))}
-        protocols = list(CODECS)
-        every = product(protocols, self._class_of, (*Outcome, *NotAsked))
-        self.requests: Counter[tuple[str, str, Outcome | NotAsked]] = Counter(dict.fromkeys(every, 0))
-        self.durations = defaultdict(Histogram, {name: Histogram() for name in protocols})
+        self._class_of |= {name: name for name in named}
+        for each in product(CODECS, self._class_of, (*Outcome, *NotAsked)):
+            self.requests.setdefault(each, 0)
 
     def count(self, decision: Decision) -> None:
         """Count a request at its end."""

@@ -37,6 +37,10 @@ class DistinctCounter:
     def __len__(self) -> int:
         return len(self._records)
 
+    def adopt(self, most: int, protected: int, window: float) -> None:
+        """Go on under other limits, with what has been counted."""
+        self._most, self._protected, self._window = most, protected, window
+
     def __call__(self, name: str) -> int:
         """How many distinct passwords were wrong within the window, `most` at most."""
         record = self._records.get(name)
@@ -106,16 +110,20 @@ class Throttle:
 
     def __init__(self, settings: ThrottleSettings, clock: Callable[[], float]) -> None:
         self.throttled = {"address": 0, "user": 0}  # requests
+        self.users = DistinctCounter(1, 1, settings.window, clock)
+        self.addresses = DistinctCounter(1, 1, settings.window, clock)
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self.adopt(settings)
+
+    def adopt(self, settings: ThrottleSettings) -> None:
+        """Go on under other settings, with what has been counted."""
         self.blocks = settings.enabled
         self._settings = settings
-        hard = settings.per_user_hard
-        limits = [limit for limit in (settings.per_user, hard) if limit]
-        self.users = DistinctCounter(max(limits, default=1), min(limits, default=1), settings.window, clock)
+        limits = [limit for limit in (settings.per_user, settings.per_user_hard) if limit]
         self.user_limit = min(limits, default=0) if settings.enabled else 0  # wrong passwords that block; 0: none do
         self.address_limit = settings.per_address if settings.enabled else 0
-        most = max(1, settings.per_address)
-        self.addresses = DistinctCounter(most, most, settings.window, clock)
-        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self.users.adopt(max(limits, default=1), min(limits, default=1), settings.window)
+        self.addresses.adopt(max(1, settings.per_address), max(1, settings.per_address), settings.window)
         self._source = Sources(settings.exempt)
 
     def blocks_address(self, name: str, client: Client | None) -> bool:

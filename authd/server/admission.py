@@ -14,7 +14,7 @@ class Admission(Generic[T]):
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._uid_of: dict[T, int] = {}
         self._held: Counter[int] = Counter()
         self._expendable: dict[int, OrderedDict[T, None]] = {}
@@ -31,7 +31,7 @@ class Admission(Generic[T]):
 
     @property
     def full(self) -> bool:
-        return len(self._uid_of) >= self._limit
+        return len(self._uid_of) >= self.limit
 
     def take(self, connection: T, uid: int) -> None:
         """Give the connection a slot, whether there is one or not: who calls has looked."""

@@ -47,6 +47,13 @@ class Connections:
     def __len__(self) -> int:
         return len(self._admission)
 
+    def adopt(self, desk: Desk, limits: Limits) -> None:
+        """Go on with another desk and other limits; who waits for a decision gets that of his desk."""
+        self.desk = desk
+        self._admission.limit = limits.max_connections
+        self._answer.length = limits.request_deadline
+        self._read.length = limits.read_deadline
+
     def wait_for_request(self, sock: socket.socket, listener: str, arrived: float, data: bytes) -> None:
         """Keep a client whose request has not come, or not all of it."""
         connection = self._admit(sock, listener, arrived)

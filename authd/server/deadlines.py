@@ -18,7 +18,7 @@ class Deadlines(Generic[T]):
     """
 
     def __init__(self, length: float, expire: Callable[[T], None], clock: Callable[[], float]) -> None:
-        self._length = length
+        self.length = length
         self._expire = expire
         self._clock = clock
         self._began: OrderedDict[T, float] = OrderedDict()
@@ -43,7 +43,7 @@ class Deadlines(Generic[T]):
 
     def _sweep(self) -> None:
         self._timer = None
-        last_began = self._clock() + TICK - self._length
+        last_began = self._clock() + TICK - self.length
         while (item := self.oldest()) is not None and self._began[item] <= last_began:
             del self._began[item]
             self._expire(item)

@@ -245,6 +245,19 @@ def test_a_flush_forgets_those_who_are_meant() -> None:
     assert caching.cache.flush() == 1
 
 
+def test_under_other_settings_what_is_remembered_still_holds_as_far_as_there_is_room() -> None:
+    caching = Caching(CacheSettings(ttl=300.0))
+    for user in ("a", "b", "c"):
+        caching.remember("right", Outcome.ACCEPTED, who(user))
+
+    caching.cache.adopt(CacheSettings(ttl=10.0, max_entries=2))
+    caching.remember("right", Outcome.ACCEPTED, who("d"))
+    caching.clock.now += 20
+
+    assert [caching.recall("right", who(user)) for user in "abcd"] == [None, None, Outcome.ACCEPTED, None]
+    assert caching.cache.evictions == 2
+
+
 def test_lifetimes_end_at_different_times() -> None:
     chances = iter([0.0, 1.0])
     clock = Clock()

@@ -147,6 +147,21 @@ def test_a_table_full_of_blocks_counts_nobody_else(monkeypatch: pytest.MonkeyPat
     ]
 
 
+def test_under_other_settings_it_goes_on_with_what_it_has_counted() -> None:
+    clock = Clock()
+    throttle = Throttle(ThrottleSettings(per_user=10), clock)
+    for number in range(5):
+        throttle.note_refusal("alice", None, b"%d guess" % number)
+
+    throttle.adopt(ThrottleSettings(per_user=3))
+    stricter = throttle.block_of("alice", None)
+    throttle.adopt(ThrottleSettings(per_user=3, enabled=False))
+
+    assert stricter is UserBlock.GUESSERS
+    assert throttle.block_of("alice", None) is UserBlock.NONE
+    assert throttle.users("alice") == 5
+
+
 def test_all_spellings_of_a_name_are_one() -> None:
     spellings = ["alice", "ALICE", "Alice", "\uff21lice", "aLI\uff43e"]
 

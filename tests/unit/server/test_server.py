@@ -494,7 +494,7 @@ def test_whoever_waits_in_the_backlog_when_it_stops_is_answered(tmp_path: Path) 
                 client.sendall(GOOD)
                 client.setblocking(False)
                 clients.append(client)
-            server.connections._admission._limit = 1000
+            server.connections._admission.limit = 1000
             server.listener.stop()
             assert [await everything(client) for client in clients] == [OK] * 200
 
