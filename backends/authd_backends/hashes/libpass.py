@@ -50,8 +50,11 @@ def saslprepped(password: bytes) -> bytes:
 def _verified(handler: str, password: bytes, stored: str) -> bool:
     if len(password) > _MAX_PASSWORD:
         return False
+    known = _handler(handler)
     try:
-        accepted: bool = _handler(handler).verify(password, stored)
+        if known.from_string(stored).to_string() != stored:
+            raise ValueError("bits that would be thrown away")
+        accepted: bool = known.verify(password, stored)
     except ValueError as error:
         raise Unavailable(f"hash: passlib's {handler} refuses it: {type(error).__name__}") from error
     return accepted

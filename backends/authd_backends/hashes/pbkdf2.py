@@ -7,7 +7,7 @@ import re
 from authd_backends.hashes import cost, libpass
 from authd_backends.hashes.cost import Cost
 from authd_backends.hashes.encoding import from_hex
-from authd_backends.hashes.methods import Match, Method
+from authd_backends.hashes.methods import Match, Method, behind
 
 ROUNDS = r"(?P<rounds>[1-9]\d{0,8})"
 _DIGIT = "[./A-Za-z0-9]"  # "." for base64's "+", and no "="
@@ -33,20 +33,20 @@ DOVECOT = Method(
 )
 
 
+def _ident(algorithm: str) -> str:
+    return "$pbkdf2$" if algorithm == "sha1" else f"$pbkdf2-{algorithm}$"
+
+
 def _openldap(algorithm: str, digits: int) -> Method:
-    """As slapd's contrib module pw-pbkdf2 writes it behind its scheme."""
-    form = rf"{ROUNDS}\${_DIGIT}+\${_DIGIT}{{{digits}}}"
-    scheme = "{PBKDF2}" if algorithm == "sha1" else f"{{PBKDF2-{algorithm.upper()}}}"
+    """As slapd's contrib module pw-pbkdf2 writes it behind its scheme: passlib's own form without the beginning."""
+    name, form = f"PBKDF2-{algorithm}", rf"{ROUNDS}\${_DIGIT}+\${_DIGIT}{{{digits}}}"
     return libpass.method(
-        f"PBKDF2-{algorithm}", f"ldap_pbkdf2_{algorithm}", form, lambda match: estimate(algorithm, match), before=scheme
+        name, f"pbkdf2_{algorithm}", form, lambda match: estimate(algorithm, match), before=_ident(algorithm)
     )
 
 
 def _modular(algorithm: str, digits: int) -> Method:
-    """As passlib writes it itself, ``$pbkdf2-sha256$…``."""
-    name = "" if algorithm == "sha1" else f"-{algorithm}"
-    form = rf"\$pbkdf2{name}\${ROUNDS}\${_DIGIT}+\${_DIGIT}{{{digits}}}"
-    return libpass.method(f"pbkdf2{name}", f"pbkdf2_{algorithm}", form, lambda match: estimate(algorithm, match))
+    return behind(_ident(algorithm), _openldap(algorithm, digits))
 
 
 SHA1, SHA256, SHA512 = _openldap("sha1", 27), _openldap("sha256", 43), _openldap("sha512", 86)
