@@ -23,16 +23,12 @@ log_statement = all
 log_connections = on
 log_line_prefix = '%q%u@%d '
 """
-_TLS = """
-ssl = on
-ssl_cert_file = '{certificate}'
-ssl_key_file = '{key}'
-"""
 _ACCESS = f"""
-local   all {_USER} peer
-local   all all     scram-sha-256
-hostssl all all     all scram-sha-256
-host    all all     all reject
+local     all    {_USER} peer
+local     all    all     scram-sha-256
+hostssl   secret all     all scram-sha-256 clientcert=verify-full
+hostnossl mail   all     all scram-sha-256
+hostssl   mail   all     all scram-sha-256
 """
 
 
@@ -57,12 +53,12 @@ class PostgreSQL:
         """Add to postgresql.conf, for the next start."""
         self._write("postgresql.conf", self.box.read(self._data / "postgresql.conf") + lines)
 
-    def use_certificate(self, certificate: str, key: str) -> None:
+    def use_certificate(self, certificate: str, key: str, authority: str) -> None:
         """Offer TLS with a certificate and its key, PEM, from the next start on."""
-        paths = {"certificate": self._data / "server.crt", "key": self._data / "server.key"}
-        self._write("server.crt", certificate)
-        self._write("server.key", key)
-        self.configure(_TLS.format(**paths))
+        for name, content in {"cert": certificate, "key": key, "ca": authority}.items():
+            self._write(f"{name}.pem", content)
+            self.configure(f"ssl_{name}_file = '{self._data / name}.pem'\n")
+        self.configure("ssl = on\n")
 
     def start(self) -> None:
         """Return when it takes connections."""

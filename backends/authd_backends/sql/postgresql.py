@@ -16,7 +16,7 @@ from authd_backends.errors import OptionError, Unavailable
 from authd_backends.sql.lookup import Lookup
 from authd_backends.sql.options import Server, ServerOptions, check_server_options, password_of, uses_tls
 from authd_backends.sql.pool import Crowded, Down, Lost, Refused
-from authd_backends.sql.postgresql_connection import Connection, StatementError, addresses_of
+from authd_backends.sql.postgresql_connection import TEXT, Connection, StatementError, addresses_of
 from authd_backends.sql.query import Statement, Values
 from authd_backends.sql.rows import Table
 from authd_backends.sql.schemas import Dialect
@@ -29,11 +29,15 @@ _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.
 # SQLSTATEs of PostgreSQL 15, appendix A; those of two characters are classes
 _LOST = ("08", "57P01", "57P02", "57P03", "57P05", "25P03")  # broken, shut down, crashed, idle for too long
 _MISTAKES = ("28", "3D000", "3F000", "42", "25006")  # account, database, syntax, names, rights, a query that writes
+_UNDECIDED = {"42P08", "42P18"}  # what type a parameter has, as in concat($1, '@', $2)
+_NUMBER = re.compile(r"\$(\d+)")
 _FOREIGN_TEXT = ("22021", "22P05")  # a value that the database's encoding does not have
 
 # Of a login libpq gives no SQLSTATE. Where the server speaks another language these count as a server that is down.
 _NO_PLACE = re.compile(r"too many (clients|connections)|remaining connection slots are reserved")
-_NO_ENTRY = re.compile(r"authentication failed|no pg_hba\.conf entry|does not exist|not permitted|permission denied")
+_NO_ENTRY = re.compile(
+    r"authentication failed|no pg_hba\.conf entry|does not exist|not permitted|permission denied|valid client cert"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +84,7 @@ class _Driver:
 
     def __init__(self, options: PostgresqlOptions) -> None:
         self._options = options
+        self._texts: set[tuple[str, str]] = set()  # statements and names that are text there
 
     def prepare(self) -> None:
         """Raises OptionError for files that cannot be read: libpq would say so at each login, and only then."""
@@ -113,11 +118,9 @@ class _Driver:
 
     async def fetch(self, connection: Connection, statement: Statement, values: Values) -> Table:
         """Raises Lost and Down for a dead connection, Refused for a query that cannot be answered."""
-        names = list(values)
-        text = statement.text % {name: f"${number}" for number, name in enumerate(names, 1)}
         try:
             async with asyncio.timeout(self._options.query_deadline + _MARGIN):
-                return await connection.fetch(text, [values[name] for name in names])
+                return await self._rows(connection, statement, values)
         except TimeoutError as error:
             raise Down(f"expected rows within {self._options.query_deadline + _MARGIN:g} s, got none") from error
         except Error as error:
@@ -126,6 +129,20 @@ class _Driver:
             if error.state in _FOREIGN_TEXT and not all((value or "").isascii() for value in values.values()):
                 return Table((), ())
             _raise(error)
+
+    async def _rows(self, connection: Connection, statement: Statement, values: Values) -> Table:
+        """Bind without types, so that the columns decide (citext, names of any length), but for what none decides."""
+        names = sorted(values)
+        text = statement.text % {name: f"${number}" for number, name in enumerate(names, 1)}
+        while True:
+            types = [TEXT if (text, name) in self._texts else 0 for name in names]
+            try:
+                return await connection.fetch(text, [values[name] for name in names], types)
+            except StatementError as error:
+                found = _NUMBER.search(str(error)) if error.state in _UNDECIDED else None
+                if found is None or types[int(found[1]) - 1] == TEXT:
+                    raise
+                self._texts.add((text, names[int(found[1]) - 1]))
 
     async def ping(self, connection: Connection) -> None:
         """Raises Lost and Down for a dead connection."""

@@ -19,7 +19,10 @@ from authd_backends.sql.rows import MAX_ROWS, Table
 
 _ROWS = {ExecStatus.SINGLE_TUPLE, ExecStatus.TUPLES_OK}
 _DONE = {ExecStatus.COMMAND_OK, ExecStatus.EMPTY_QUERY}
+TEXT = 25  # the number of a type
+
 _NEVER = re.compile(r"infinity|\d{5,}-.*")  # times that Python's datetime does not reach
+_EVER = re.compile(r"-infinity|.* BC")
 
 
 class StatementError(Exception):
@@ -63,15 +66,15 @@ class Connection:
         """Close it at once."""
         self._libpq.finish()
 
-    async def fetch(self, text: str, values: Sequence[str | None]) -> Table:
+    async def fetch(self, text: str, values: Sequence[str | None], types: Sequence[int] | None = None) -> Table:
         """Give what a statement with ``$1`` and so on answers, and no more than `MAX_ROWS` + 1 rows of it.
 
-        Raises StatementError, and OperationalError for a dead connection.
+        A type that is 0, as all are by default, the server finds out. Raises StatementError, and OperationalError for
+        a dead connection.
         """
         try:
-            self._libpq.send_query_params(
-                text.encode(), [None if value is None else value.encode() for value in values]
-            )
+            bound = [None if value is None else value.encode() for value in values]
+            self._libpq.send_query_params(text.encode(), bound, types)
             self._libpq.set_single_row_mode()  # or libpq keeps every row before it gives the first
             return await self._table()
         except BaseException as error:
@@ -164,7 +167,9 @@ def _unpadded(text: str) -> str:
 
 
 def _moment(text: str) -> str | None:
-    return None if _NEVER.fullmatch(text) else text
+    if _NEVER.fullmatch(text):
+        return None
+    return "0001-01-01" if _EVER.fullmatch(text) else text
 
 
 def _bytes(text: str) -> bytes:
