@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import Protocol
+from typing import Any, Protocol
 
-from authd_backends.contract import AnyBackend, Outcome, Placement, Request, Secret, Verdict
+from authd_backends.contract import AnyBackend, Outcome, Placement, Probed, Request, Secret, Verdict
 from authd_backends.errors import Unavailable
 
 
@@ -75,6 +75,7 @@ def cases() -> tuple[Case, ...]:
         hostile_passwords_are_refused,
         a_store_that_is_gone_is_an_outage_and_comes_back,
         a_store_that_was_gone_at_the_start_comes_back,
+        a_probe_tells_whether_the_store_is_there,
         a_new_password_counts_at_once,
         the_generation_changes_with_the_store,
         no_answer_holds_a_password,
@@ -141,6 +142,27 @@ def a_store_that_was_gone_at_the_start_comes_back(installation: Installation) ->
         _expect(ask(_right(installation)), Outcome.UNAVAILABLE)
         installation.bring_back()
         _expect_soon(ask, _right(installation), Outcome.ACCEPTED)
+
+
+def a_probe_tells_whether_the_store_is_there(installation: Installation) -> None:
+    """Of a backend that has one."""
+    backend = installation.backend()
+    if not isinstance(backend, Probed):
+        return
+    with _at_work(backend) as awaited:
+        awaited(backend.probe())
+        installation.take_away()
+        with suppress(Unavailable):
+            awaited(backend.probe())
+            raise AssertionError("probe: expected Unavailable of a store that is gone, got nothing")
+        installation.bring_back()
+        end = time.monotonic() + RETURN
+        while time.monotonic() < end:
+            with suppress(Unavailable):
+                awaited(backend.probe())
+                return
+            time.sleep(0.05)
+        awaited(backend.probe())
 
 
 def a_new_password_counts_at_once(installation: Installation) -> None:
@@ -225,16 +247,20 @@ def _running(installation: Installation) -> Iterator[Ask]:
 
 @contextmanager
 def _asking(backend: AnyBackend) -> Iterator[Ask]:
-    """Start and close a backend, on one event loop where it is placed there. It may start without its store."""
+    with _at_work(backend) as awaited:
+        yield lambda request: awaited(backend.check(request))
+
+
+@contextmanager
+def _at_work(backend: AnyBackend) -> Iterator[Callable[[Any], Any]]:
+    """Start and close a backend, on one event loop where it is placed there. It may start without its store.
+
+    What comes takes whatever a method has given, and waits for it where it is to be awaited.
+    """
     with asyncio.Runner() as runner:
-
-        def ask(request: Request) -> Verdict:
-            answer = backend.check(request)
-            return answer if isinstance(answer, Verdict) else runner.run(answer)
-
         with suppress(Unavailable):
             backend.start()
         try:
-            yield ask
+            yield lambda given: runner.run(given) if asyncio.iscoroutine(given) else given
         finally:
             backend.close()

@@ -98,12 +98,22 @@ class Installation:
         self.store.away = False
 
 
+class ProbedBackend(ThreadBackend):
+    def probe(self) -> None:
+        self.start()
+
+
+class HopefulBackend(ThreadBackend):
+    def probe(self) -> None:
+        """All is well, whatever happens."""
+
+
 def answering(answer: Callable[[Store, Request], Any]) -> Callable[[Store], AnyBackend]:
     return lambda store: ThreadBackend(store, answer)
 
 
 @pytest.mark.parametrize("case", conformance.cases(), ids=lambda case: case.__name__)
-@pytest.mark.parametrize("make", [ThreadBackend, AwaitedBackend])
+@pytest.mark.parametrize("make", [ThreadBackend, AwaitedBackend, ProbedBackend])
 def test_a_faithful_backend_passes(case: conformance.Case, make: Callable[[Store], AnyBackend]) -> None:
     case(Installation(make))
 
@@ -151,6 +161,11 @@ def raising_at_bytes(store: Store, request: Request) -> Verdict:
 def test_an_unfaithful_backend_is_caught(answer: Answer, case: conformance.Case, error: type[Exception]) -> None:
     with pytest.raises(error):
         case(Installation(answering(answer)))
+
+
+def test_a_probe_that_tells_of_no_outage_is_caught() -> None:
+    with pytest.raises(AssertionError, match="expected Unavailable"):
+        conformance.a_probe_tells_whether_the_store_is_there(Installation(HopefulBackend))
 
 
 def test_no_failure_shows_a_password() -> None:
