@@ -22,6 +22,7 @@ _YESCRYPT = 0.133e-6  # for each of N * r: 17 ms at $y$j9T$
 _SCRYPT = 0.31e-6  # for each of N * r
 _ARGON2 = 0.6e-6  # a KiB and pass
 _PBKDF2 = {"sha1": 0.18e-6, "sha256": 0.19e-6, "sha512": 0.39e-6}  # a round, where a key is one block
+_DES = 0.1e-6  # a round of bsdicrypt
 _PHPASS = 0.45e-6  # a round
 
 ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -85,10 +86,17 @@ def memory_of_scrypt(n: int, r: int, p: int) -> int:
 
 
 def crypt_scrypt(parameters: str) -> Cost:
-    """The eleven characters behind ``$7$``: log2 N, then r and p, each five characters, lowest first."""
-    digits = [ALPHABET.index(each) for each in parameters]
-    r, p = (sum(digit << 6 * place for place, digit in enumerate(digits[start : start + 5])) for start in (1, 6))
-    return scrypt(1 << digits[0], r, p)
+    """The eleven characters behind ``$7$``: log2 N, then r and p, five characters each."""
+    return scrypt(1 << ALPHABET.index(parameters[0]), _lowest_first(parameters[1:6]), _lowest_first(parameters[6:]))
+
+
+def bsdicrypt(rounds: str) -> Cost:
+    """The four characters behind ``_``."""
+    return Cost(_DES * _lowest_first(rounds))
+
+
+def _lowest_first(text: str) -> int:
+    return sum(ALPHABET.index(digit) << 6 * place for place, digit in enumerate(text))
 
 
 def yescrypt(parameters: str) -> Cost:

@@ -46,7 +46,7 @@ SUN_MD5 = _crypt(
 )
 MD5CRYPT = _crypt("md5crypt", r"\$1\$[^$:\n]{0,8}\$@{22}", nothing, weak=True)
 NT = _crypt("NT", r"\$3\$\$[0-9a-f]{32}", nothing, weak=True)
-BSDICRYPT = _crypt("bsdicrypt", r"_@{19}", nothing, weak=True)
+BSDICRYPT = _crypt("bsdicrypt", r"_(?P<cost>@{4})@{15}", lambda match: cost.bsdicrypt(match["cost"]), weak=True)
 BIGCRYPT = _crypt("bigcrypt", r"@{2}(?:@{11}){2,16}", nothing, weak=True)
 DES = _crypt("DES", r"@{13}", nothing, weak=True)
 

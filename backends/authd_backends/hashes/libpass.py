@@ -52,11 +52,12 @@ def _verified(handler: str, password: bytes, stored: str) -> bool:
         return False
     known = _handler(handler)
     try:
-        if known.from_string(stored).to_string() != stored:
-            raise ValueError("bits that would be thrown away")
-        accepted: bool = known.verify(password, stored)
+        is_whole = known.from_string(stored).to_string() == stored
+        accepted: bool = is_whole and known.verify(password, stored)
     except ValueError as error:
         raise Unavailable(f"hash: passlib's {handler} refuses it: {type(error).__name__}") from error
+    if not is_whole:
+        raise Unavailable(f"hash: expected {handler} without further bits, got some that passlib throws away")
     return accepted
 
 

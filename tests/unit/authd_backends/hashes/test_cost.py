@@ -36,6 +36,10 @@ def test_scrypts_parameters_are_read_as_libcrypt_reads_them() -> None:
     assert cost.crypt_scrypt("CU....0....").seconds == 2 * cost.crypt_scrypt("CU..../....").seconds
 
 
+def test_bsdicrypts_rounds_are_read_lowest_digit_first() -> None:
+    assert cost.bsdicrypt("zzzz").seconds == pytest.approx(cost.bsdicrypt("J9..").seconds / 725 * (2**24 - 1))
+
+
 def test_another_round_of_bcrypt_costs_twice_as_much() -> None:
     assert cost.bcrypt(11).seconds == pytest.approx(2 * cost.bcrypt(10).seconds)
 
