@@ -49,11 +49,11 @@ def _header(picture: Picture) -> Markup:
 
 def _state(picture: Picture) -> tuple[str, str]:
     down = [each.name for each in picture.backends if each.problem]
-    if not down:
-        return "up", "every backend answers" if len(picture.backends) > 1 else "the backend answers"
-    if len(down) == len(picture.backends):
-        return "down", "no backend answers"
-    return "degraded", f"no answer from {figures.words(down)}"
+    if picture.mute_routes:
+        return "down", f"no backend answers for {figures.words(picture.mute_routes)}"
+    if down:
+        return "degraded", f"no answer from {figures.words(down)}"
+    return "up", "every route is served"
 
 
 def _tiles(picture: Picture) -> Markup:

@@ -91,6 +91,7 @@ class Picture:
     requests: Mapping[str, Mapping[str, int]]  # since the start, by protocol and outcome
     backends: Sequence[BackendPicture]
     routes: Sequence[RoutePicture]
+    mute_routes: Sequence[str]  # those that no backend can answer
     listeners: Sequence[ListenerPicture]
     cache: CachePicture
     throttle: ThrottlePicture

@@ -66,6 +66,7 @@ def picture_of(sources: Sources, history: History) -> Picture:
         requests=_requests(pieces),
         backends=[_backend(each, sources.health.down, history) for each in pieces.backends],
         routes=[_route(*each, is_cached=pieces.settings.cache.enabled) for each in pieces.routes],
+        mute_routes=tuple(sources.health.mute_routes()),
         listeners=[_listener(each) for each in pieces.settings.listeners],
         cache=_cache(pieces, history),
         throttle=_throttle(pieces, sources.blocked),

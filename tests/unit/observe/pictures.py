@@ -59,6 +59,7 @@ def picture(**changes: Any) -> Picture:
                 is_cached=True,
             )
         ],
+        mute_routes=[],
         listeners=[ListenerPicture(path="/run/saslauthd/mux", protocol="saslauthd", mode=0o660)],
         cache=CachePicture(is_enabled=True, entries=17, lookups={"hit": 5}, found=WORK, missed=WORK, evictions=0),
         throttle=ThrottlePicture(is_enabled=True, users=14, addresses=3, throttled={"user": 5}),

@@ -52,7 +52,7 @@ def test_it_says_what_runs_and_for_how_long() -> None:
 
     assert "1.2.3 · process 4711 · up 1 d 2 h · " in text
     assert "2026-03-01 12:30:15 UTC" in text
-    assert "every backend answers" in text
+    assert "every route is served" in text
     assert "1,234,567" in text
     assert "/run/saslauthd/mux" in text
     assert "0660" in text
@@ -63,17 +63,17 @@ def test_it_says_what_runs_and_for_how_long() -> None:
 
 
 @pytest.mark.parametrize(
-    ("down", "told", "kind"),
+    ("down", "mute", "told", "kind"),
     [
-        (set(), "every backend answers", "up"),
-        ({"ldap"}, "no answer from ldap", "degraded"),
-        ({"ldap", "users"}, "no backend answers", "down"),
+        (set(), [], "every route is served", "up"),
+        ({"ldap"}, [], "no answer from ldap", "degraded"),
+        ({"ldap", "users"}, ["submission", "imap"], "no backend answers for submission, imap", "down"),
     ],
 )
-def test_the_first_line_is_how_it_stands(down: set[str], told: str, kind: str) -> None:
+def test_the_first_line_is_how_it_stands(down: set[str], mute: list[str], told: str, kind: str) -> None:
     backends = [backend(name, "out of reach" if name in down else "") for name in ("ldap", "users")]
 
-    reader = Reader(page(picture(backends=backends)))
+    reader = Reader(page(picture(backends=backends, mute_routes=mute)))
 
     assert told in reader.text
     assert reader.all("p")[0]["class"] == f"state {kind}"
@@ -136,6 +136,7 @@ def test_whatever_a_name_is_it_is_text(name: str) -> None:
         version=hostile,
         backends=[backend(hostile, hostile)],
         routes=[route],
+        mute_routes=[hostile],
         listeners=[ListenerPicture(path=hostile, protocol=hostile, mode=0)],
         requests={hostile: {hostile: 1}},
     )
