@@ -15,11 +15,11 @@ _CLASSES = {
     "pam": "authd_backends.pam.backend:PamBackend",
     "shadow": "authd_backends.shadow:ShadowBackend",
     "getpwent": "authd_backends.getpwent:GetpwentBackend",
+    "ldap": "authd_backends.ldap.backend:LdapBackend",
     "mysql": "authd_backends.sql.mysql:MysqlBackend",
     "postgresql": "authd_backends.sql.postgresql:PostgresqlBackend",
     "sqlite": "authd_backends.sql.sqlite:SqliteBackend",
 }
-_NOT_YET = ("ldap",)
 
 
 def known_types() -> tuple[str, ...]:
@@ -35,13 +35,11 @@ def expected_types() -> str:
 def backend_type(name: str) -> type[Any]:
     """Give the class of a type.
 
-    Raises OptionError for a name that nobody brings, with the nearest known one, and for a type that this version
-    does not bring yet; MissingLibraryError where the library of an extra is not installed.
+    Raises OptionError for a name that nobody brings, with the nearest known one; MissingLibraryError where the library
+    of an extra is not installed.
     """
     if name in _CLASSES:
         return _imported(name, _CLASSES[name])
-    if name in _NOT_YET:
-        raise OptionError(f"type: {expected_types()}, got {name!r}: not yet: a later version brings it")
     return _from_entry_point(name)
 
 
@@ -62,7 +60,7 @@ def _from_entry_point(name: str) -> type[Any]:
     for entry_point in entry_points(group=ENTRY_POINTS, name=name):
         found: type[Any] = entry_point.load()
         return found
-    nearest = get_close_matches(_plain(name), [*_CLASSES, *_NOT_YET], 1, cutoff=0.6)
+    nearest = get_close_matches(_plain(name), _CLASSES, 1, cutoff=0.6)
     hint = f" (did you mean {nearest[0]}?)" if nearest else ""
     raise OptionError(f"type: {expected_types()}, got {name!r}{hint}")
 

@@ -29,12 +29,6 @@ def test_a_type_like_no_other_gets_no_hint() -> None:
         backend_type("☎")
 
 
-@pytest.mark.parametrize("name", registry._NOT_YET)
-def test_a_type_of_a_later_version_is_not_an_unknown_one(name: str) -> None:
-    with pytest.raises(OptionError, match="not yet"):
-        backend_type(name)
-
-
 def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "their_backend.py").write_text("import a_library_that_nobody_has\n")
     monkeypatch.syspath_prepend(tmp_path)
