@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authd.decide.histogram import Histogram
+from authd.observe import metrics
 from authd.observe.counters import ReloadCounters
 from authd.observe.families import durations
 from authd.observe.health import Health
@@ -100,7 +101,9 @@ def test_a_reload_that_failed_is_shown_until_one_succeeds(tmp_path: Path) -> Non
     assert after.total("authd_config_reloads_total", result="failure") == 1
 
 
-def test_a_page_is_made_in_as_many_turns_as_it_has_families(tmp_path: Path) -> None:
+def test_a_page_is_made_in_as_many_turns_as_it_has_families(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "TURN", 0.0)
+
     async def live() -> int:
         return len(list(sections(sources(tmp_path))))
 
