@@ -3,9 +3,11 @@
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 _NICENESS = 5  # as the daemon's other threads that hash
 
@@ -24,7 +26,9 @@ async def on_thread(work: Callable[P, T], *arguments: P.args, **named: P.kwargs)
 
 
 @cache
-def _threads() -> ThreadPoolExecutor:
+def _threads() -> "ThreadPoolExecutor":
+    from concurrent.futures import ThreadPoolExecutor  # 3 ms
+
     return ThreadPoolExecutor(len(os.sched_getaffinity(0)), "hashing", _be_nice)
 
 
