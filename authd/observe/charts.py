@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from authd.observe.markup import Markup, element
 
-HEIGHT = 100  # of the drawing, in units of its own
-LEAST = 1.0  # of what is drawn at all: one failure among thousands has to be seen
-GAP = 0.2  # of a column's place that stays empty
+HEIGHT = 1000  # of the drawing, in units of its own: whole numbers are fine enough, short, and quickly written
+LEAST = 10  # of what is drawn at all: one failure among thousands has to be seen
 ROUND = (1, 2, 5, 10)  # what the top of a scale may begin with
 
 
@@ -53,16 +52,21 @@ def _drawing(label: str, spans: int, *drawn: Markup) -> Markup:
 
 
 def _boxes(below: Sequence[float], above: Sequence[float], spans: int, top: float) -> Iterator[str]:
-    first = spans - len(above)
-    for place, (low, high) in enumerate(zip(below, above, strict=True), first):
+    """A tenth of a column's place stays empty at either side."""
+    for place, (low, high) in enumerate(zip(below, above, strict=True), spans - len(above)):
         if high > low:
-            bottom, up = HEIGHT * (1 - low / top), max(LEAST, HEIGHT * (high - low) / top)
-            yield f"M{place + GAP / 2:g} {bottom:.4g}h{1 - GAP:g}v{-up:.4g}h{GAP - 1:g}z"
+            height = max(LEAST, round(HEIGHT * (high - low) / top))
+            yield f"M{place}.1 {_depth(low, top)}h.8v-{height}h-.8z"
 
 
 def _strokes(values: Sequence[float | None], spans: int, top: float) -> Iterator[str]:
     begins = True
     for place, value in enumerate(values, spans - len(values)):
         if value is not None:
-            yield f"{'M' if begins else 'L'}{place + 0.5:g} {HEIGHT * (1 - value / top):.4g}h0"  # h0: one alone is seen
+            yield f"{'M' if begins else 'L'}{place}.5 {_depth(value, top)}h0"  # h0: one alone is seen
         begins = value is None
+
+
+def _depth(value: float, top: float) -> int:
+    """How far below the top of the drawing a value is."""
+    return round(HEIGHT * (1 - value / top))

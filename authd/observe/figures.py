@@ -7,6 +7,7 @@ UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def count(number: float) -> str:
+    """A whole number, its thousands apart."""
     return f"{number:,.0f}"
 
 

@@ -43,7 +43,7 @@ def _header(picture: Picture) -> Markup:
         element("h1", "authd"),
         element("p", told, class_=f"state {kind}"),
         element("p", about, taken, class_="about"),
-        element("nav", *links, aria_label="More for machines"),
+        element("nav", *links, aria_label="Pages for programs"),
     )
 
 
@@ -59,7 +59,7 @@ def _state(picture: Picture) -> tuple[str, str]:
 def _tiles(picture: Picture) -> Markup:
     traffic, cache = picture.traffic, picture.cache
     told = {name: last_minute(series) for name, series in _layers(picture).items()}
-    everything = sum(told.values())
+    everything, median = sum(told.values()), last(traffic.median)
     found, missed = last_minute(cache.found), last_minute(cache.missed)
     tiles = [
         _tile("Requests", figures.rate(everything), "a second"),
@@ -73,7 +73,7 @@ def _tiles(picture: Picture) -> Markup:
         _tile(
             "Time to decide",
             figures.time(last(traffic.slowest)),
-            f"95 % are faster; half within {figures.time(last(traffic.median))}",
+            f"95 % are faster; half within {figures.time(median)}" if median is not None else "nothing was decided",
         ),
         _tile("Waiting", figures.count(last(picture.waiting) or 0), "for a turn at a backend"),
         _tile("Cache", figures.share(found, found + missed) if cache.is_enabled else "off", "of lookups answered"),

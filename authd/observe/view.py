@@ -1,5 +1,6 @@
 """The pieces at work to the picture of them that the operator's page shows."""
 
+import asyncio
 import os
 import time
 from collections.abc import Mapping
@@ -45,7 +46,9 @@ class OperatorPage:
 
     async def page(self, _: Mapping[str, str]) -> Reply:
         """Give the page as things are now."""
-        shown = page(picture_of(self._sources, self._history))
+        picture = picture_of(self._sources, self._history)
+        await asyncio.sleep(0)  # clients are answered in between
+        shown = page(picture)
         return Reply(HTTPStatus.OK, HTML, shown, (("Content-Security-Policy", POLICY),))
 
 
