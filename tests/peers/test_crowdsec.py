@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import attempts
-from tests.servers.attempts import DISTINCT, GUESSER, GUESSES, PATIENT, SUBMITTER
+from tests.servers.attempts import DISTINCT, FORMATS, GUESSER, GUESSES, PATIENT, SUBMITTER
 from tests.servers.box import CHECKOUT, Box
 from tests.servers.crowdsec import Crowdsec, found
 from tests.servers.journal import PACKAGE, write_journal
@@ -38,10 +38,10 @@ def crowdsec(box: Box) -> Iterator[Crowdsec]:
     crowdsec.stop()
 
 
-@pytest.mark.parametrize("format_", ["logfmt", "json"])
-def test_every_guess_is_found_and_nothing_else(box: Box, crowdsec: Crowdsec, format_: str) -> None:
-    with attempts.serving(box, format_) as authd:
-        lines = attempts.make(authd, *attempts.ATTEMPTS)
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_guess_is_found_and_nothing_else(box: Box, crowdsec: Crowdsec, form: str) -> None:
+    with attempts.serving(box, form) as authd:
+        lines = attempts.made(authd, *attempts.ATTEMPTS)
 
     assert Counter(found(box, list(map(attempts.with_syslog_header, lines)), "syslog", "authd/authd-bf")) == GUESSES
 
@@ -57,7 +57,7 @@ def test_a_guesser_is_banned_and_let_in_again_and_a_mail_program_with_an_old_pas
     box: Box, crowdsec: Crowdsec
 ) -> None:
     with attempts.serving(box) as authd:
-        write_journal(box, "authd.service", "authd", attempts.make(authd, *PATIENT, *DISTINCT))
+        write_journal(box, "authd.service", "authd", attempts.made(authd, *PATIENT, *DISTINCT))
     crowdsec.wait_for_bans({GUESSER})
     assert GUESSER in box.run(LIST.split()).stdout
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import attempts
-from tests.servers.attempts import DISTINCT, GUESSER, GUESSES, PATIENT, SUBMITTER
+from tests.servers.attempts import DISTINCT, FORMATS, GUESSER, GUESSES, PATIENT, SUBMITTER
 from tests.servers.box import CHECKOUT, Box
 from tests.servers.fail2ban import Fail2ban, found
 from tests.servers.journal import without_syslog_header, write_journal
@@ -34,11 +34,11 @@ def configured(box: Box) -> Box:
     return box
 
 
-@pytest.fixture(scope="module", params=["logfmt", "json"])
+@pytest.fixture(scope="module", params=FORMATS)
 def written(request: pytest.FixtureRequest, configured: Box) -> list[str]:
     """What authd writes about every kind of attempt."""
     with attempts.serving(configured, request.param) as authd:
-        return attempts.make(authd, *attempts.ATTEMPTS)
+        return attempts.made(authd, *attempts.ATTEMPTS)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_the_jails_on_the_journal_ban_guessers_alone_and_let_them_in_again(
 ) -> None:
     write_journal(configured, "postfix@-.service", "postfix/smtpd", list(map(without_syslog_header, mail_log)))
     with watching(configured) as fail2ban, attempts.serving(configured) as authd:
-        write_journal(configured, "authd.service", "authd", attempts.make(authd, *PATIENT, *DISTINCT))
+        write_journal(configured, "authd.service", "authd", attempts.made(authd, *PATIENT, *DISTINCT))
         fail2ban.wait_for(f"authd bans {GUESSER}")
         fail2ban.wait_for(f"postfix-sasl bans {SUBMITTER}")
 
@@ -92,7 +92,7 @@ def test_the_jails_on_files_ban_guessers_alone(configured: Box, mail_log: list[s
     configured.write("/var/log/mail.log", "".join(f"{line}\n" for line in mail_log))
     configured.write("/var/log/authd.log", "")
     with watching(configured, JAIL_LOCAL) as fail2ban, attempts.serving(configured) as authd:
-        lines = attempts.make(authd, *PATIENT, *DISTINCT)
+        lines = attempts.made(authd, *PATIENT, *DISTINCT)
         configured.run(["tee", "-a", "/var/log/authd.log"], input="".join(f"{line}\n" for line in lines))
         fail2ban.wait_for(f"authd bans {GUESSER}")
         fail2ban.wait_for(f"postfix-sasl bans {SUBMITTER}")

@@ -28,8 +28,8 @@ per_user = 3
 failure_delay = "0s"
 
 [log]
-format = "{format}"
 """
+FORMATS = ('format = "logfmt"', 'format = "json"')
 HASH = hashed(b"secret", "$6$rounds=1000$saltsalt")
 USERS = f"alice:{HASH}\nbob:{HASH}\ncarol:{HASH}\nlocked:!{HASH}\nbroken:$9$nothing\n"
 MAIL_LOG = "/var/spool/mail.log"  # of tests.servers.postfix
@@ -89,11 +89,17 @@ SUBMISSIONS = (
 )
 
 
-@contextmanager
-def serving(box: Box, format_: str = "logfmt") -> Iterator[Authd]:
-    """Start an authd that the attempts can be made at."""
-    authd = Authd(box, CONFIGURATION.format(format=format_))
+def configured(box: Box, log: str = "") -> Authd:
+    """Give an authd that the attempts can be made at, with these lines of [log]."""
+    authd = Authd(box, CONFIGURATION + log)
     box.write("/etc/authd/users", USERS, mode=0o640, group="authd")
+    return authd
+
+
+@contextmanager
+def serving(box: Box, log: str = "") -> Iterator[Authd]:
+    """Start one that logs to standard error."""
+    authd = configured(box, log)
     authd.start()
     try:
         yield authd
@@ -101,12 +107,17 @@ def serving(box: Box, format_: str = "logfmt") -> Iterator[Authd]:
         authd.stop()
 
 
-def make(authd: Authd, *attempts: Attempt) -> list[str]:
-    """Give the lines that authd wrote about them, of both identities."""
-    before = len(lines(authd))
-    decided = len(_decisions(authd))
+def make(authd: Authd, *attempts: Attempt) -> None:
+    """Return when all are answered."""
     for each in attempts:
         ask(authd.box.path(SOCKET), each.user, each.password, client_field=each.client and f"{each.client};4711")
+
+
+def made(authd: Authd, *attempts: Attempt) -> list[str]:
+    """Make them and give the lines that authd wrote about them, of both identities."""
+    before = len(lines(authd))
+    decided = len(_decisions(authd))
+    make(authd, *attempts)
     wait_until(lambda: len(_decisions(authd)) == decided + len(attempts), "authd: a line for each attempt")
     return lines(authd)[before:]
 
