@@ -1,9 +1,7 @@
 """Debian's MariaDB in a box: a private data directory, on a Unix socket and the loopback."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from signal import SIGCONT, SIGSTOP
 
 from tests.servers.box import Box
 from tests.servers.process import Process
@@ -69,16 +67,20 @@ class MariaDB:
         assert self._process.stop() == 0
 
     def freeze(self) -> None:
-        """Stop it, so that connections stay open and nothing is answered."""
-        os.kill(self._process.pid, SIGSTOP)
+        self._process.freeze()
 
     def thaw(self) -> None:
-        os.kill(self._process.pid, SIGCONT)
+        self._process.thaw()
 
     def execute(self, statements: str) -> str:
         """Run statements of the superuser and give what they print, a row a line, columns cut by tabs."""
-        client = ["mariadb", "--no-defaults", "--batch", "--skip-column-names", "--default-character-set=utf8mb4"]
-        return self.box.run([*client, f"--socket={self.socket}"], input=statements).stdout.strip()
+        return self.box.run(self.client, input=statements).stdout.strip()
+
+    @property
+    def client(self) -> list[str]:
+        """Its own client, as the superuser."""
+        flags = ["--no-defaults", "--batch", "--skip-column-names", "--default-character-set=utf8mb4"]
+        return ["mariadb", *flags, f"--socket={self.socket}"]
 
     @property
     def host(self) -> str:

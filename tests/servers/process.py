@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from signal import SIGTERM, Signals
+from signal import SIGCONT, SIGSTOP, SIGTERM, Signals
 from typing import BinaryIO
 
 DEADLINE = 30.0  # seconds for whatever a server does by itself: generous, since only a failure waits so long
@@ -59,6 +59,15 @@ class Process:
 
     def send(self, number: Signals) -> None:
         os.kill(self.pid, number)
+
+    def freeze(self) -> None:
+        """Stop it where it stands: its connections stay open, and nothing is answered."""
+        self.send(SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on; nsenter, which stops with its child, as well."""
+        self.send(SIGCONT)
+        self._entry.send_signal(SIGCONT)
 
     def stop(self, number: Signals = SIGTERM) -> int:
         """End it and give its exit status, as `wait` does; of one that has ended by itself, too."""
