@@ -17,6 +17,7 @@ from tests.servers.saslauthd import DIRECTORY, Saslauthd
 PACKAGES = ("sasl2-bin",)
 FEW = 100  # users
 SYSTEM_USERS = 64  # one for each client
+SCRAPED_BACKENDS = 20
 PROCESSES = "5"  # of the C daemon: its default, and Debian's
 
 _SOCKETS = "/run/authd"
@@ -41,6 +42,15 @@ path = "{_SOCKETS}/mux"
 type = "passwd-file"
 path = "{_FILES}/yescrypt"
 """
+
+_SCRAPED = (
+    _CACHED
+    + "".join(
+        f'\n[backends.other{number}]\ntype = "passwd-file"\npath = "{_FILES}/yescrypt"\n'
+        for number in range(1, SCRAPED_BACKENDS)
+    )
+    + f'\n[[routes]]\nbackends = ["users"]\n\n[metrics]\nlisten = "{_SOCKETS}/metrics"\n'
+)
 
 # smtp is asked of pam_permit, imap of pam_unix, pop of shadow itself
 _SYSTEM = f"""
@@ -115,6 +125,11 @@ class Contenders:
     def authd_with_cache(self) -> Iterator[Authd]:
         """Run authd on a passwd-file with the system users and their hashes, cache on."""
         yield from self._running(_CACHED)
+
+    @contextmanager
+    def authd_scraped(self) -> Iterator[Authd]:
+        """Run it so, among `SCRAPED_BACKENDS`, with its metrics at the socket `metrics`."""
+        yield from self._running(_SCRAPED)
 
     @contextmanager
     def authd_on_system_users(self, *, throttled: bool = False) -> Iterator[Authd]:

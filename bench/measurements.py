@@ -19,6 +19,7 @@ from bench.flood import rows_of_good_logins
 from bench.generator import Sample, hashes_a_second, load
 from bench.report import Compared, Measured, Row
 from bench.rounds import interleaved
+from bench.scrapes import rows_of_scrapes, scraping
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,9 @@ def rows(contenders: Contenders, plan: Plan) -> Iterator[Row]:
         yield _memory(front_of(daemon), plan)
     with contenders.authd_with_cache(), contenders.saslauthd("shadow", "-c"):
         yield from _beside_saslauthd(contenders, plan, "cached", _OF_THE_SYSTEM, at_least=1.0)
+    with contenders.authd_scraped(), contenders.saslauthd("shadow", "-c"), scraping(contenders):
+        yield from _beside_saslauthd(contenders, plan, "cached, scraped each second", _OF_THE_SYSTEM, at_least=1.0)
+    yield from rows_of_scrapes(contenders, plan.milliseconds)
     with contenders.authd_on_system_users(), contenders.saslauthd("pam"):
         yield from _beside_saslauthd(contenders, plan, "pam_permit", _OF_THE_SYSTEM, at_least=2.0, p99_at_most=None)
         yield _beside_the_cores(contenders, plan)

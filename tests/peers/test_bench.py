@@ -6,7 +6,7 @@ import sys
 from tests.servers.box import CHECKOUT
 
 PACKAGES = ("sasl2-bin",)
-WORKS = ("sasldb, uncached", "cached", "pam_permit")
+WORKS = ("sasldb, uncached", "cached", "cached, scraped each second", "pam_permit")
 TARGETS = ("other users", "this very user")
 WAYS = ("uncached", "cached")
 
@@ -24,6 +24,7 @@ def test_everything_that_was_promised_is_measured() -> None:
         *(f"| good login, pam_unix, 20 guessers at {target}, {way}: p50 " for target in TARGETS for way in WAYS),
         "| sasldb, 2,000 users beside 100, 4 clients |",
         "| passwd-file, 2,000 users beside 100, 4 clients |",
+        *(f"| scrape, 20 backends, {when} |" for when in ("idle", "under full load")),
         "| start to ready |",
         "| resident memory of the front after 500 logins |",
     ):
