@@ -12,6 +12,7 @@ SUFFIX = "dc=example,dc=org"
 PEOPLE = f"ou=people,{SUFFIX}"
 SERVICE, SERVICE_PASSWORD = f"cn=authd,{SUFFIX}", "the service's own"
 ROOT, ROOT_PASSWORD = f"cn=root,{SUFFIX}", "root's own"
+STRICT = f"cn=strict,{SUFFIX}"  # a policy: a password that somebody else has set must be changed
 GROUP = f"cn=mail,ou=groups,{SUFFIX}"
 
 _CONFIGURATION = """
@@ -69,6 +70,12 @@ pwdAttribute: userPassword
 pwdMaxAge: 31536000
 pwdLockout: TRUE
 pwdMaxFailure: 0
+
+dn: {STRICT}
+objectClass: device
+objectClass: pwdPolicy
+cn: strict
+pwdAttribute: userPassword
 pwdMustChange: TRUE
 """
 
