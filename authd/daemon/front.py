@@ -5,6 +5,7 @@ import logging
 import os
 import secrets
 import signal
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from authd.control.server import ControlServer
 from authd.daemon import notify
 from authd.daemon.assembly import Daemon, assemble
 from authd.decide.sources import Sources
+from authd.observe.counters import ReloadCounters
 from authd.observe.decision_log import DecisionLog
 from authd.observe.flood import Flood
 from authd.observe.targets import Target, opened, set_up_logging
@@ -105,7 +107,8 @@ async def _serve(
         listener.start()
         log.info("listening on %s", settings_.path)
     operators = _operators(control, daemon)
-    watchers = _watchers(metrics, daemon, lag.counters)
+    reloads = ReloadCounters(loaded=time.time())
+    watchers = _watchers(metrics, daemon, lag.counters, reloads)
     notify.ready()
 
     await stop.wait()
@@ -141,13 +144,17 @@ def _operators(control: BoundSocket | None, daemon: Daemon) -> ControlServer | N
     return server
 
 
-def _watchers(metrics: Listening | None, daemon: Daemon, lag: LagCounters) -> "Observation | None":
+def _watchers(
+    metrics: Listening | None, daemon: Daemon, lag: LagCounters, reloads: ReloadCounters
+) -> "Observation | None":
     if metrics is None:
         return None
-    from authd.daemon.observing import observation  # late: its library takes 60 ms to import
+    from authd.daemon.observing import Observation  # late: its library takes 60 ms to import
 
+    watchers = Observation(metrics, lambda: daemon.pieces, lag, reloads)
+    watchers.start()
     log.info("metrics at %s", metrics.path)
-    return observation(metrics, lambda: daemon.pieces, lag)
+    return watchers
 
 
 def _stop_event(lifeline: int | None) -> asyncio.Event:

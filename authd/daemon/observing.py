@@ -1,7 +1,6 @@
 """What shows a running front to others over HTTP. Imported only where `[metrics]` asks for it: it needs a library."""
 
 import asyncio
-import time
 from collections.abc import Callable
 
 from authd.control import tables
@@ -59,10 +58,3 @@ class Observation:
             self._blocked["user"] = (await tables.counts(throttle.users, throttle.user_limit, 0)).blocked
             self._blocked["address"] = (await tables.counts(throttle.addresses, throttle.address_limit, 0)).blocked
             await asyncio.sleep(COUNTING_PAUSE)
-
-
-def observation(listening: Listening, pieces: Callable[[], Pieces], lag: LagCounters) -> Observation:
-    """Begin to show the pieces at work."""
-    observed = Observation(listening, pieces, lag, ReloadCounters(loaded=time.time()))
-    observed.start()
-    return observed
