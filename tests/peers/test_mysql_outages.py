@@ -171,7 +171,11 @@ async def slow_wire(port: int, to: int, seconds: float) -> AsyncIterator[None]:
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", to)
-        await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer), return_exceptions=True)
+        try:
+            await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer), return_exceptions=True)
+        finally:
+            for each in (writer, far_writer):
+                each.transport.abort()
 
     async with await asyncio.start_server(accept, "127.0.0.1", port):
         yield

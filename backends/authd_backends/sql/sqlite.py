@@ -71,7 +71,7 @@ class SqliteBackend:
 
     def generation(self) -> Hashable:
         """Give the stamps of the file and of the log of a writer in WAL mode."""
-        return _stamp(self._options.path), _stamp(self._options.path.with_name(f"{self._options.path.name}-wal"))
+        return _stamp(self._options.path), _stamp(_wal(self._options.path))
 
     def _found(self, request: Request) -> list[Entry]:
         with closing(self._open()) as database:
@@ -92,15 +92,23 @@ class SqliteBackend:
         path = self._options.path
         _check_mode(path)
         try:
-            database = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=self._options.busy_timeout)
+            database = sqlite3.connect(
+                f"{path.as_uri()}?mode=ro", uri=True, timeout=self._options.busy_timeout, isolation_level=None
+            )
         except sqlite3.Error as error:
             raise Unavailable(f"{path}: {error}") from error
         try:
             database.execute("PRAGMA query_only = true")
-            database.execute("PRAGMA schema_version")
+            database.execute("BEGIN")  # with what is read next, nobody changes the file until this is closed
+            _check_length(
+                path, *(database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+            )
         except sqlite3.Error as error:
             database.close()
             raise Unavailable(f"{path}: {error}") from error
+        except Unavailable:
+            database.close()
+            raise
         return database
 
     def _table(self, database: sqlite3.Connection, statement: Statement, values: Values) -> Table:
@@ -110,8 +118,8 @@ class SqliteBackend:
             columns = tuple(column[0] for column in cursor.description or ())
             return Table(columns, cursor.fetchmany(MAX_ROWS + 1))
         except sqlite3.Error as error:
-            is_mistake = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR
-            if is_mistake:
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+            if code & 0xFF == sqlite3.SQLITE_ERROR:  # the rest tells more of it
                 raise OptionError(f"{statement.option}: {error}", statement.option) from error
             raise Unavailable(f"{self._options.path}: {error}") from error
 
@@ -127,6 +135,20 @@ def _check_mode(path: Path) -> None:
     if mode & stat.S_IWOTH:
         expected = "expected a file that only its owner and group may write"
         raise Unavailable(f"{path}: {expected}, got mode {stat.S_IMODE(mode):04o}")
+
+
+def _check_length(path: Path, pages: int, page_size: int) -> None:
+    """Raises Unavailable for a file that was cut short: SQLite reads zeros behind its end, and finds nobody.
+
+    While there is a log in WAL mode the last pages may be in it alone.
+    """
+    size = path.stat().st_size
+    if size < pages * page_size and not _wal(path).exists():
+        raise Unavailable(f"{path}: expected {pages * page_size} bytes, got {size}")
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
 
 
 def _stamp(path: Path) -> files.Stamp | None:
