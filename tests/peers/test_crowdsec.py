@@ -10,7 +10,7 @@ import pytest
 from tests.servers import attempts
 from tests.servers.attempts import DISTINCT, FORMATS, GUESSER, GUESSES, PATIENT, SUBMITTER
 from tests.servers.box import CHECKOUT, Box
-from tests.servers.crowdsec import Crowdsec, found
+from tests.servers.crowdsec import Crowdsec, found, hub_test
 from tests.servers.journal import PACKAGE, write_journal
 
 PACKAGES = ("crowdsec", PACKAGE, "postfix", "libsasl2-modules")
@@ -63,3 +63,7 @@ def test_a_guesser_is_banned_and_let_in_again_and_a_mail_program_with_an_old_pas
 
     box.run(DELETE.split())
     crowdsec.wait_for_bans(set())
+
+
+def test_the_hub_s_own_test_passes(box: Box, crowdsec: Crowdsec) -> None:
+    assert "Test 'authd-bf' passed successfully (4 assertions)" in hub_test(box, CHECKOUT / "contrib" / "crowdsec")

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.servers.box import Box
 from tests.servers.process import wait_until
@@ -22,6 +23,7 @@ config_paths:
   hub_dir: {_HUB}
   index_path: {_HUB}/.index.json
 crowdsec_service:
+  parser_routines: 1
   acquisition_dir: {_FOLDER}/acquis.d
 cscli:
   output: json
@@ -37,6 +39,8 @@ api:
 prometheus:
   enabled: false
 """
+
+_TEST = "/run/hub/.tests/authd-bf"
 
 
 class Crowdsec:
@@ -79,3 +83,19 @@ def found(box: Box, lines: list[str], kind: str, scenario: str) -> list[str]:
         block for block in re.split(r"^line: ", explained, flags=re.MULTILINE) if f"\U0001f7e2 {scenario}\n" in block
     ]
     return [address for block in about for address in re.findall(r"evt\.Meta\.source_ip : (\S+)", block)]
+
+
+def hub_test(box: Box, contributed: Path) -> str:
+    """Run the test in `.tests` with the files laid as crowdsec's hub lays them, and give what `cscli hubtest` says."""
+    runtime = f"{_TEST}/runtime"
+    configuration = _CONFIGURATION.replace("  acquisition_dir: ", "  # ").replace(":8080", ":8081")
+    for folder, own in ((_HUB, f"{runtime}/hub"), (_FOLDER, runtime), ("/run/crowdsec", runtime)):
+        configuration = configuration.replace(folder, own)
+    box.run(["cp", "-r", f"{_HUB}/.", "/run/hub"])
+    box.run(["cp", "-r", contributed / ".tests", "/run/hub"])
+    box.write("/run/hub/.tests/template_config.yaml", configuration)
+    for name in ("profiles", "simulation"):
+        box.run(["cp", f"{_FOLDER}/{name}.yaml", f"/run/hub/.tests/template_{name}.yaml"])
+    for item in ("parsers/s01-parse/{}authd-logs.yaml", "scenarios/{}authd-bf.yaml"):
+        box.write(f"/run/hub/{item.format('authd/')}", (contributed / item.format("")).read_text())
+    return box.run(["sh", "-c", "cd /run/hub && cscli hubtest run authd-bf --hub ."]).stderr
