@@ -29,6 +29,7 @@ class Exporter:
         self._pages = pages
         self._loop = asyncio.get_running_loop()
         self._callers: dict[asyncio.Task[None], None] = {}
+        self._making = asyncio.Lock()  # one page at a time: many who ask at once do not get the loop many times over
         self._accepting: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -93,7 +94,8 @@ class Exporter:
 
     async def _made(self, page: Page, headers: Mapping[str, str]) -> Reply:
         try:
-            return await page(headers)
+            async with self._making:
+                return await page(headers)
         except Exception as error:
             log.error("metrics: %s", where_raised(error))  # noqa: TRY400  # its text may quote what was sent
             raise HttpError(HTTPStatus.INTERNAL_SERVER_ERROR) from None

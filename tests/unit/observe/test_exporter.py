@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from authd.observe import exporter
-from authd.observe.exporter import Exporter
+from authd.observe.exporter import Exporter, Page
 from authd.observe.http import TEXT, Reply
 from tests.servers.scraping import Got, get
 
@@ -22,17 +22,27 @@ async def broken(headers: Mapping[str, str]) -> Reply:
 
 
 def asked(path: Path, target: str, method: str = "GET") -> Got:
-    async def live() -> Got:
+    (got,) = asked_by_many(path, {"/": hello, "/broken": broken}, 1, target, method)
+    return got
+
+
+def asked_by_many(
+    path: Path, pages: Mapping[str, Page], count: int, target: str = "/", method: str = "GET"
+) -> list[Got]:
+    def client() -> Got:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(60.0)
+        connection.connect(str(path))
+        return get(connection, target, method=method)
+
+    async def live() -> list[Got]:
         with socket.socket(socket.AF_UNIX) as listening:
             listening.bind(str(path))
             listening.listen()
             listening.setblocking(False)
-            serving = Exporter(listening, {"/": hello, "/broken": broken})
+            serving = Exporter(listening, pages)
             serving.start()
-            client = socket.socket(socket.AF_UNIX)
-            client.settimeout(60.0)
-            client.connect(str(path))
-            got = await asyncio.to_thread(get, client, target, method=method)
+            got = await asyncio.gather(*(asyncio.to_thread(client) for _ in range(count)))
             serving.stop()
             return got
 
@@ -57,6 +67,21 @@ def test_a_defect_of_a_page_is_told_without_its_text(tmp_path: Path, caplog: pyt
     assert got[::2] == (500, b"500 Internal Server Error\n")
     assert "metrics: LookupError at " in caplog.text
     assert "s3cret" not in caplog.text
+
+
+def test_pages_are_made_one_at_a_time(tmp_path: Path) -> None:
+    """Each takes the loop in turns of its own: thirty at once would hold it up for as many turns."""
+    made = [0]
+
+    async def slow(headers: Mapping[str, str]) -> Reply:
+        made[0] += 1
+        others = made[0]
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert made[0] == others, "another was begun meanwhile"
+        return await hello(headers)
+
+    assert [got.status for got in asked_by_many(tmp_path / "s", {"/": slow}, 10)] == [200] * 10
 
 
 def test_who_never_says_what_it_wants_is_left_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
