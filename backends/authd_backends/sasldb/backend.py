@@ -1,6 +1,5 @@
 """The backend `sasldb`: passwords from the file that `saslpasswd2` keeps."""
 
-import hmac
 import os
 import socket
 import stat
@@ -14,8 +13,11 @@ from authd_backends.contract import Outcome, Placement, Request, Verdict
 from authd_backends.errors import Unavailable
 from authd_backends.files import Stamp, stamp, stamp_of
 from authd_backends.sasldb.berkeley_hash import HashFile
+from authd_backends.sasldb.database import DamagedError, Database
+from authd_backends.sasldb.entries import Password, password_of, user_key
 from authd_backends.sasldb.formats import HEAD_BYTES, Format, recognise
-from authd_backends.sasldb.pages import DamagedError
+from authd_backends.sasldb.gdbm_file import GdbmFile
+from authd_backends.sasldb.lmdb_file import LmdbFile
 
 MAX_LOOKS = 8  # at one request, while the file is being written
 # Within so many ns two writes may leave one mtime: the kernel's coarse clock ticks every 1 to 10 ms.
@@ -34,7 +36,7 @@ class _Look(NamedTuple):
     """What the file held, or why it could not be read, at one moment."""
 
     stamp: Stamp | None
-    password: bytes | None = None
+    password: Password | None = None
     problem: str = ""
 
 
@@ -54,7 +56,7 @@ class SasldbBackend:
     def __init__(self, options: SasldbOptions) -> None:
         self._path = options.path
         self._realm = socket.gethostname() if options.realm is None else options.realm
-        self._file: HashFile | None = None
+        self._file: Database | None = None
         self._opened: Stamp | None = None
 
     def start(self) -> None:
@@ -63,19 +65,19 @@ class SasldbBackend:
 
     def probe(self) -> None:
         """Look for nobody. Raises Unavailable where the file is not a database that can be read."""
-        problem = self._look(_key("", "")).problem
+        problem = self._look(user_key("", "")).problem
         if problem:
             raise Unavailable(problem)
 
     def check(self, request: Request) -> Verdict:
         try:
-            key = _key(request.login, request.realm or self._realm)
+            user = user_key(request.login, request.realm or self._realm)
         except ValueError:
             return Verdict(Outcome.UNKNOWN_USER)
         earlier = None
         for _ in range(MAX_LOOKS):
-            look = self._look(key)
-            if look.password and hmac.compare_digest(look.password, request.password.reveal()):
+            look = self._look(user)
+            if look.password is not None and look.password.matches(request.password.reveal()):
                 return _ACCEPTED
             if self._counts(look, earlier):
                 return _refusal(look)
@@ -92,11 +94,11 @@ class SasldbBackend:
         now = self._stamp()
         return now, now is None or _is_settled(now)
 
-    def _look(self, key: bytes) -> _Look:
+    def _look(self, user: bytes) -> _Look:
         now = None
         try:
             now = stamp(self._path)
-            return _Look(now, self._file_of(now).get(key))
+            return _Look(now, password_of(self._file_of(now), user))
         except Unavailable as error:
             return _Look(now, problem=str(error))
         except (DamagedError, OSError) as error:
@@ -113,34 +115,26 @@ class SasldbBackend:
         except Unavailable:
             return None
 
-    def _file_of(self, now: Stamp) -> HashFile:
+    def _file_of(self, now: Stamp) -> Database:
         """Give the file, kept while its stamp is the same: it serves when the process can open nothing further."""
         if self._file is None or self._opened != now:
             self.close()
             self._file, self._opened = self._open()
         return self._file
 
-    def _open(self) -> tuple[HashFile, Stamp | None]:
+    def _open(self) -> tuple[Database, Stamp | None]:
         """Give the file and its stamp, or None for one in which a further write would not show."""
         # Not blocking, since a named pipe would wait for a writer.
         descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         try:
             status = os.fstat(descriptor)
             _check_mode(self._path, status.st_mode)
-            _check_format(self._path, os.pread(descriptor, HEAD_BYTES, 0))
-            file = HashFile(descriptor, status.st_size)
+            file = _database(self._path, descriptor, status.st_size)
         except BaseException:
             os.close(descriptor)
             raise
         opened = stamp_of(status)
         return file, opened if _is_settled(opened) else None
-
-
-def _key(login: str, realm: str) -> bytes:
-    """Give the key of a user's password. Raises ValueError for a name that no file holds."""
-    if "\0" in login or "\0" in realm:
-        raise ValueError("login and realm: expected no NUL, got one")
-    return f"{login}\0{realm}\0userPassword".encode("utf-8", "surrogateescape")
 
 
 def _refusal(look: _Look) -> Verdict:
@@ -162,11 +156,13 @@ def _check_mode(path: Path, mode: int) -> None:
         raise Unavailable(f"{path}: {expected}, got mode {stat.S_IMODE(mode):04o}")
 
 
-def _check_format(path: Path, head: bytes) -> None:
-    match recognise(head):
+def _database(path: Path, descriptor: int, size: int) -> Database:
+    match recognise(os.pread(descriptor, HEAD_BYTES, 0)):
         case Format.BERKELEY_HASH:
-            return
-        case Format.EMPTY | Format.UNKNOWN as found:
-            raise Unavailable(f"{path}: expected a Berkeley DB hash file, got {found.value}")
+            return HashFile(descriptor, size)
+        case Format.GDBM:
+            return GdbmFile(descriptor)
+        case Format.LMDB:
+            return LmdbFile(descriptor)
         case found:
-            raise Unavailable(f"{path}: is {found.value}: not yet read by this version")
+            raise Unavailable(f"{path}: expected a Berkeley DB hash, GDBM or LMDB file, got {found.value}")

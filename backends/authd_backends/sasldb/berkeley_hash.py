@@ -8,11 +8,11 @@ answer is older than its question. The files have no checksums: changed bytes wi
 
 import os
 
+from authd_backends.sasldb.database import MAX_ITEM, DamagedError
 from authd_backends.sasldb.pages import (
     KEYDATA,
     METADATA_BYTES,
     OFFPAGE,
-    DamagedError,
     HashPage,
     Metadata,
     OffPage,
@@ -20,7 +20,6 @@ from authd_backends.sasldb.pages import (
 )
 
 MAX_CHAIN = 32  # pages of one bucket; with a million users they have at most 2
-MAX_ITEM = 16384  # bytes of one key or value; saslpasswd2 takes passwords of 2,048, a request has 8,162 in all
 
 _FEW = 16  # keys; of the files with more, 1 in 65,536 has none of them in one of two buckets
 

@@ -9,6 +9,8 @@ from array import array
 from operator import gt
 from typing import Literal, NamedTuple
 
+from authd_backends.sasldb.database import DamagedError
+
 METADATA_BYTES = 224
 KEYDATA, OFFPAGE = b"\1", b"\3"  # item types: the bytes themselves; where on overflow pages they begin
 
@@ -18,10 +20,6 @@ _HASH_METADATA, _OVERFLOW, _HASH = 8, 7, (2, 13)  # page types; 2 is the unsorte
 _HASH_OF_CHARKEY = 0x5E688DD1  # of "%$sniglet^&" and a NUL: a database with a hash function of its own has another
 _HEADER_BYTES = 26  # of each page but the first
 _HASH_HEADERS = {order: struct.Struct(order + "8xIIIHHxB") for order in "<>"}
-
-
-class DamagedError(Exception):
-    """The file is not a whole hash database; the text says what was expected."""
 
 
 class Metadata(NamedTuple):

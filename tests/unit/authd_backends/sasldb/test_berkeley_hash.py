@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from authd_backends.sasldb.berkeley_hash import HashFile, hash_of
-from authd_backends.sasldb.pages import DamagedError
+from authd_backends.sasldb.database import DamagedError
 from tests.unit.authd_backends.sasldb import databases
 from tests.unit.authd_backends.sasldb.databases import PAGE
 

@@ -9,9 +9,9 @@ from berkeleydb import db
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from authd_backends.sasldb.database import DamagedError
 from authd_backends.sasldb.pages import (
     METADATA_BYTES,
-    DamagedError,
     HashPage,
     Metadata,
     OffPage,
