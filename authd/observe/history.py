@@ -14,7 +14,8 @@ Reading = Mapping[str, float]
 class History:
     """Looks at numbers once each `INTERVAL` and keeps the last `SPANS` + 1 looks: 8 bytes for each number of each look.
 
-    What a look no longer finds is forgotten; what it finds first counts as unchanged before.
+    What a look no longer finds is forgotten; what it finds first counts as unchanged before, and what has become less
+    has begun anew and grew by nothing.
     """
 
     def __init__(self, read: Callable[[], Reading], clock: Callable[[], float]) -> None:
@@ -52,14 +53,14 @@ class History:
         """By how much the sum of these numbers grew a second in each span, the oldest first."""
         sums = self._sums(names)
         return [
-            (after - before) / (end - start) if end > start else 0.0
+            max(0.0, after - before) / (end - start) if end > start else 0.0
             for before, after, start, end in zip(sums, sums[1:], self._times, self._times[1:], strict=False)
         ]
 
     def growth(self, *names: str, spans: int = MINUTE) -> list[float]:
         """By how much the sum of these numbers had grown at the end of each span since so many spans before."""
         sums = self._sums(names)
-        return [now - sums[max(0, number - spans)] for number, now in enumerate(sums)][1:]
+        return [max(0.0, now - sums[max(0, number - spans)]) for number, now in enumerate(sums)][1:]
 
     def _sums(self, names: tuple[str, ...]) -> list[float]:
         found = [self._numbers[name] for name in names if name in self._numbers]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from authd.observe.history import INTERVAL, MINUTE, SPANS, History
 
-totals = st.lists(st.integers(0, 1_000_000), min_size=1, max_size=2 * SPANS)
+totals = st.lists(st.integers(0, 1_000_000), min_size=1, max_size=2 * SPANS).map(sorted)
 
 
 def history_of(looks: list[dict[str, float]]) -> History:
@@ -58,6 +58,13 @@ def test_what_comes_later_has_not_grown_before_and_what_goes_is_forgotten() -> N
 
     assert history.rates("new") == [0, 1]
     assert history.rates("old") == [0, 0]
+
+
+def test_what_begins_anew_has_not_shrunk() -> None:
+    history = history_of([{"accepted": 500}, {"accepted": 0}, {"accepted": 20}])
+
+    assert history.rates("accepted") == [0, 2]
+    assert history.growth("accepted") == [0, 0]
 
 
 @pytest.mark.parametrize("looks", [[], [{"accepted": 7.0}]])
