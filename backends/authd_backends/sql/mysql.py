@@ -25,7 +25,7 @@ _MARGIN = 0.5  # seconds that a server may take to tell that it has ended a quer
 _CROWDED = {1040, 1203, 1226}  # too many connections: of all, of this user, within the hour
 _LOST = {1053, 1152, 1184, 1927, 3169, 4031}  # shuts down, aborted, killed, idle for too long
 _CLIENT = range(2000, 3000)  # what the client's side says: no route, no answer, no TLS
-_MISTAKES = {1044, 1045, 1046, 1049, 1054, 1064, 1142, 1143, 1146, 1305, 1370, 1698}  # rights, names, syntax
+_MISTAKES = {1044, 1045, 1046, 1049, 1054, 1064, 1142, 1143, 1146, 1267, 1270, 1271, 1305, 1370, 1698}  # rights, syntax
 _FOREIGN_TEXT = {1267, 1270, 1271, 1300, 3854, 3988}  # a value that the column's character set does not have
 
 
