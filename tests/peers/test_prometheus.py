@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from authd_backends.hashes.libcrypt import hashed
 from tests.servers.authd import SOCKET, Authd
-from tests.servers.box import Box
+from tests.servers.box import CHECKOUT, Box
 from tests.servers.client import NO, OK, ask
 from tests.servers.process import wait_until
 from tests.servers.processes import family
@@ -100,6 +101,22 @@ def test_promtool_has_nothing_to_say(box: Box, authd: Authd) -> None:
     checked = box.run(["promtool", "check", "metrics"], input=page, expect=None)
 
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+
+
+def test_what_is_exported_is_what_is_documented(box: Box, authd: Authd) -> None:
+    exported = {}
+    for each in text_string_to_metric_families(fetch(box, "/metrics").body.decode()):
+        name = f"{each.name}_total" if each.type == "counter" else each.name
+        if name.startswith("authd_") and "_process_" not in name:
+            exported[name] = (each.type, {label for sample in each.samples for label in sample.labels} - {"le"})
+
+    documented = {}
+    for line in (CHECKOUT / "docs" / "prometheus.md").read_text().splitlines():
+        if line.startswith("| `authd_"):
+            names, type_, labels, *_ = [cell.strip() for cell in line.strip("|").split("|")]
+            documented |= {name.strip("`"): (type_, set(labels.split(", ")) - {""}) for name in names.split(", ")}
+
+    assert documented == exported
 
 
 def test_a_scrape_is_what_was_accepted(box: Box, authd: Authd) -> None:
