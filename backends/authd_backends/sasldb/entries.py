@@ -39,8 +39,6 @@ def password_of(database: Database, user: bytes) -> Password | None:
     for name in _SALTED:
         if salted := database.get(user + name):
             if len(salted) != _LENGTH or salted[_SALT]:
-                raise DamagedError(
-                    f"{name.decode()}: expected {_LENGTH} bytes with a NUL behind the salt, got others"
-                )
+                raise DamagedError(f"{name.decode()}: expected {_LENGTH} bytes with a NUL behind the salt, got others")
             return Password(salted, is_salted=True)
     return None

@@ -20,14 +20,17 @@ from authd_backends.sasldb.database import MAX_ITEM, DamagedError
 
 HEADER_BYTES = 40
 
-_OLD = 0x13579ACE  # of either word size
-_WORD_SIZES = {0x13579ACD: 4, 0x13579AD0: 4, 0x13579ACF: 8, 0x13579AD1: 8}  # gdbmconst.h; off_t of the writer
-_HEADERS = {4: struct.Struct("<IIIIIII"), 8: struct.Struct("<IIQIIII")}
-_BUCKET_HEADERS = {4: struct.Struct("<4x48xii"), 8: struct.Struct("<8x96xii")}  # free room of its own, bits, count
-_ELEMENTS = {4: struct.Struct("<I4sIII"), 8: struct.Struct("<I4sQII")}  # hash, key's begin, where, sizes of key, value
+# gdbmconst.h: 1.8 and before, 64 bits, 64 bits with a counter of syncs. Files with offsets of 32 bits have others, and
+# are refused by the library of 64-bit machines too.
+_MAGICS = (0x13579ACE, 0x13579ACF, 0x13579AD1)
+_HEADER = struct.Struct("<IIQIIII")
+_BUCKET = struct.Struct("<8x96xii")  # free room of its own, then bits and count, which the places follow
+_ELEMENT = struct.Struct("<I4sQII")  # hash, key's begin, where, sizes of key and value
 _MAX_BITS = 24  # of the directory, 128 MB: a bucket has 166 places
+_MAX_BLOCK = 1 << 20  # bytes: that of the file system
 _NONE = 0xFFFFFFFF  # the hash of an empty place
 _HASH_BITS = 31
+_POINTER = 8  # bytes
 
 
 class Element(NamedTuple):
@@ -42,7 +45,7 @@ class Element(NamedTuple):
 class Header(NamedTuple):
     """The beginning of the file: where the directory of buckets is, and how large they are."""
 
-    word: int  # bytes of an offset
+    magic: int
     block_size: int
     directory: int
     directory_size: int
@@ -53,24 +56,22 @@ class Header(NamedTuple):
     @classmethod
     def of(cls, content: bytes, size: int) -> "Header":
         """Read the first `HEADER_BYTES` of a file of `size` bytes."""
-        magic = int.from_bytes(content[:4], "little")
-        words = (8, 4) if magic == _OLD else (_WORD_SIZES.get(magic, 0),)
-        for word in words:
-            if word and len(content) == HEADER_BYTES:
-                header = cls._make((word, *_HEADERS[word].unpack_from(content)[1:]))
-                if header.is_sound(size):
-                    return header
-        raise DamagedError("header: expected that of a GDBM file of this byte order, with a directory and buckets")
+        if len(content) == HEADER_BYTES:
+            header = cls._make(_HEADER.unpack_from(content))
+            if header.is_sound(size):
+                return header
+        raise DamagedError("header: expected that of a GDBM file of a 64-bit machine, with a directory and buckets")
 
     def is_sound(self, size: int) -> bool:
         """Tell whether the parts fit each other, and a file of `size` bytes."""
-        room = self.bucket_size - _BUCKET_HEADERS[self.word].size
+        room = self.bucket_size - _BUCKET.size
         return (
-            512 <= self.block_size <= 1 << 24
+            self.magic in _MAGICS
+            and 512 <= self.block_size <= _MAX_BLOCK
             and self.bucket_size == self.block_size
-            and self.places == room // _ELEMENTS[self.word].size > 0
+            and self.places == room // _ELEMENT.size > 0
             and 0 < self.bits <= _MAX_BITS
-            and self.directory_size == self.word << self.bits
+            and self.directory_size == _POINTER << self.bits
             and self.directory >= self.block_size
             and self.directory + self.directory_size <= size
         )
@@ -79,25 +80,22 @@ class Header(NamedTuple):
 class Bucket:
     """Places for elements, of which each stands in the one that its hash names, or in the next that was free."""
 
-    __slots__ = ("_content", "_count", "_hashes", "_header", "address", "bits")
+    __slots__ = ("_content", "_count", "_hashes", "address", "bits")
 
     def __init__(self, content: bytes, address: int, header: Header) -> None:
         self.address = address
-        self._content, self._header = content, header
-        self.bits, self._count = _BUCKET_HEADERS[header.word].unpack_from(content)
-        begin, size = _BUCKET_HEADERS[header.word].size, _ELEMENTS[header.word].size
-        table = array("I", content[begin : begin + header.places * size])
+        self._content = content
+        self.bits, self._count = _BUCKET.unpack_from(content)
+        table = array("I", content[_BUCKET.size : _BUCKET.size + header.places * _ELEMENT.size])
         if sys.byteorder == "big":
             table.byteswap()
-        self._hashes = table[:: size // table.itemsize]
+        self._hashes = table[:: _ELEMENT.size // table.itemsize]
 
     def elements(self, value: int) -> Iterator[Element]:
         """Give those with a hash."""
-        layout = _ELEMENTS[self._header.word]
-        begin = _BUCKET_HEADERS[self._header.word].size
         for place, known in enumerate(self._hashes) if value in self._hashes else ():
             if known == value:
-                yield Element._make(layout.unpack_from(self._content, begin + place * layout.size)[1:])
+                yield Element._make(_ELEMENT.unpack_from(self._content, _BUCKET.size + place * _ELEMENT.size)[1:])
 
     def check(self, value: int) -> None:
         """Make sure that it is whole and the one for a hash, before it is said what is not in it."""
@@ -151,10 +149,9 @@ class GdbmFile:
 
     def _entries(self, index: int, count: int) -> tuple[int, ...]:
         """Give entries of the directory; none beyond its ends."""
-        word = self._header.word
         first, behind = max(index, 0), min(index + count, 1 << self._header.bits)
-        content = self._read((behind - first) * word, self._header.directory + first * word)
-        return struct.unpack(f"<{behind - first}{'Q' if word == 8 else 'I'}", content)
+        content = self._read((behind - first) * _POINTER, self._header.directory + first * _POINTER)
+        return struct.unpack(f"<{behind - first}Q", content)
 
     def _bucket(self, address: int) -> Bucket:
         return Bucket(self._read(self._header.bucket_size, address), address, self._header)
@@ -166,11 +163,10 @@ class GdbmFile:
         return self._read(element.key_size + element.value_size, element.offset)
 
     def _read(self, size: int, offset: int) -> bytes:
-        if not self._header.block_size <= offset <= self._size - size:
-            raise DamagedError(f"expected {size} bytes at {offset}, got a file of {self._size}: is it cut off?")
-        content = os.pread(self._descriptor, size, offset)
+        inside = self._header.block_size <= offset <= self._size - size
+        content = os.pread(self._descriptor, size, offset) if inside else b""
         if len(content) != size:
-            raise DamagedError(f"expected {size} bytes at {offset}, got {len(content)}: it is cut off")
+            raise DamagedError(f"expected {size} bytes at {offset}, got {len(content)}: is it cut off?")
         return content
 
     def _check_directory(self, index: int, bucket: Bucket) -> None:

@@ -23,7 +23,9 @@ class LmdbFile:
         """Take over the descriptor. Raises DamagedError, OSError, and takes nothing over."""
         self._descriptor = descriptor
         self._page_size = Meta.of(os.pread(descriptor, META_BYTES, 0), 0).page_size
-        newest(*self._metas())
+        self._state = self._metas()
+        self._path: dict[int, TreePage] = {}  # what the last lookup passed in this state, for the next name of its user
+        newest(*self._state)
 
     def get(self, key: bytes) -> bytes | None:
         """Give the value of a key, None where what was read is whole and holds no such key.
@@ -32,6 +34,8 @@ class LmdbFile:
         """
         for _ in range(MAX_LOOKS):
             metas = self._metas()
+            if metas != self._state:
+                self._state, self._path = metas, {}
             damage = value = None
             try:
                 value = self._find(newest(*metas), key)
@@ -56,10 +60,12 @@ class LmdbFile:
 
     def _find(self, meta: Meta, key: bytes) -> bytes | None:
         number, low, high = meta.root, b"", None
+        former, self._path = self._path, {}
         passed: list[tuple[TreePage, bytes, bytes | None]] = []
         for level in range(1, meta.depth + 1):
-            page = TreePage(self._read(number, meta), number)
+            page = former.get(number) or TreePage(self._read(number, meta), number)
             passed.append((page, low, high))
+            self._path[number] = page
             if page.is_leaf != (level == meta.depth):
                 raise DamagedError(f"page {number}: expected leaves at depth {meta.depth} alone, got one at {level}")
             if page.is_leaf:

@@ -6,7 +6,7 @@ bytes.
 
 import struct
 from bisect import bisect_right
-from itertools import pairwise
+from operator import lt
 from typing import NamedTuple
 
 from authd_backends.sasldb.database import DamagedError
@@ -21,6 +21,7 @@ _HEADER = struct.Struct("<QxxHHH")  # page, flags, lower, upper
 _NODE = struct.Struct("<HHHH")  # low and high half of a size or page, flags or the page's further bits, key's size
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
 _MAX_DEPTH = 16
+_MAX_PAGE = 2**46  # numbers have 48 bits in branches, and a place in the file 63
 
 
 class Meta(NamedTuple):
@@ -56,6 +57,7 @@ class Meta(NamedTuple):
             f"a depth of at most {_MAX_DEPTH}": self.depth <= _MAX_DEPTH,
             "records or none": (self.root == _NOWHERE) == (self.entries == 0) == (self.depth == 0),
             "a root within the file": self.root == _NOWHERE or 1 < self.root <= self.last_page,
+            "pages that a file can have": self.last_page <= _MAX_PAGE,
             "the transactions of its turn": self.transaction == 0 or self.transaction % 2 == number,
         }
         for demand, met in demands.items():
@@ -75,7 +77,7 @@ def newest(first: bytes, second: bytes) -> Meta:
 class TreePage:
     """A branch or a leaf: the offsets of its nodes in the order of their keys, free room, then the nodes."""
 
-    __slots__ = ("_content", "_number", "_offsets", "is_leaf")
+    __slots__ = ("_content", "_is_checked", "_number", "_offsets", "is_leaf")
 
     def __init__(self, content: bytes, number: int) -> None:
         this, flags, lower, upper = _HEADER.unpack_from(content)
@@ -84,6 +86,7 @@ class TreePage:
         if lower % 2 or not HEADER_BYTES < lower <= upper <= len(content):
             raise DamagedError(f"page {number}: expected nodes within the page, got {lower} and {upper}")
         self._content, self._number, self.is_leaf = content, number, flags == _LEAF
+        self._is_checked = False
         self._offsets = struct.unpack_from(f"<{(lower - HEADER_BYTES) // 2}H", content, HEADER_BYTES)
         if min(self._offsets) < upper or max(self._offsets) > len(content) - _NODE.size:
             raise DamagedError(f"page {number}: expected nodes from {upper} on, got others")
@@ -112,11 +115,17 @@ class TreePage:
 
     def check(self, low: bytes, high: bytes | None) -> None:
         """Make sure that the keys are those that belong here, before it is said which are not among them."""
-        keys = [self._key(offset) for offset in self._offsets[0 if self.is_leaf else 1 :]]
-        if not all(one < other for one, other in pairwise(keys)):
+        if self._is_checked:
+            return
+        content = self._content  # the same as `_key` gives, three times as fast
+        keys = [content[at + 8 : at + 8 + content[at + 6] + (content[at + 7] << 8)] for at in self._offsets]
+        if not self.is_leaf:
+            del keys[0]
+        if not all(map(lt, keys, keys[1:])):
             raise DamagedError(f"page {self._number}: expected keys in their order")
         if keys and (keys[0] < low or (high is not None and keys[-1] >= high)):
             raise DamagedError(f"page {self._number}: expected keys of this page, got those of another")
+        self._is_checked = True
 
     def _key(self, offset: int) -> bytes:
         size: int = _NODE.unpack_from(self._content, offset)[3]

@@ -23,7 +23,7 @@ def delete(path: Path, keys: Iterable[bytes]) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[lmdb.Environment]:
-    environment = lmdb.open(os.fspath(path), subdir=False, map_size=1 << 26, mode=0o660)
+    environment = lmdb.open(os.fspath(path), subdir=False, map_size=1 << 31, mode=0o660)
     try:
         yield environment
     finally:
