@@ -1,10 +1,12 @@
 """authd itself, from this checkout."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from signal import SIGTERM, Signals
 
 from tests.servers.box import Box
+from tests.servers.process import wait_until
 
 CONFIGURATION = Path("/etc/authd/authd.toml")
 WITHOUT_DELAY = '\n[throttle]\nenabled = false\nfailure_delay = "0s"\n'
@@ -25,10 +27,13 @@ class Authd:
         throttle = "" if "[throttle]" in configuration else WITHOUT_DELAY
         box.write(CONFIGURATION, configuration + throttle, mode=0o640, group="authd")
 
-    def start(self) -> None:
-        """Return when every listener takes connections."""
+    def start(self, log: Callable[[], str] | None = None) -> None:
+        """Return when every listener takes connections; `log` reads what it logs where that is no standard error."""
         self.process = self.box.start([sys.executable, "-m", "authd", "serve", "--config", CONFIGURATION])
-        self.process.wait_for_output("listening on", self._listeners)
+        if log is None:
+            self.process.wait_for_output("listening on", self._listeners)
+        else:
+            wait_until(lambda: log().count("listening on") >= self._listeners, "authd: its listeners")
 
     def stop(self, number: Signals = SIGTERM) -> int:
         """End it and give its exit status; nothing happens to one that has ended."""

@@ -59,6 +59,8 @@ class Process:
 
     def send(self, number: Signals) -> None:
         os.kill(self.pid, number)
+        if number is SIGCONT:  # nsenter stops with its child
+            self._entry.send_signal(number)
 
     def freeze(self) -> None:
         """Stop it where it stands: its connections stay open, and nothing is answered."""

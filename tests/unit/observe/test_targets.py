@@ -191,7 +191,7 @@ def test_a_child_leaves_to_its_parent_what_waits_and_goes_by_its_own_number(pipe
                     logger.warning("of the child")
                 finally:
                     os._exit(0)
-            os.waitpid(child, 0)
+            os.waitpid(child, 0)  # noqa: ASYNC222  # nothing else is to happen
             assert os.read(pipe[0], 100) == f"authd[{child}]: warning: of the child\n".encode()
             await asyncio.sleep(2 * targets.GATHERING)
             assert os.read(pipe[0], 100) == f"authd[{PID}]: warning: of the parent\n".encode()
