@@ -14,7 +14,7 @@ from tests.servers.process import wait_until
 from tests.servers.sasl import DATABASE
 from tests.servers.saslauthd import DIRECTORY, Saslauthd
 
-PACKAGES = ("sasl2-bin",)
+PACKAGES = ("sasl2-bin", "mariadb-server", "libpam-mysql")
 FEW = 100  # users
 SYSTEM_USERS = 64  # one for each client
 SCRAPED_BACKENDS = 20
@@ -120,6 +120,11 @@ class Contenders:
     def authd(self) -> Iterator[Authd]:
         """Run authd on /etc/sasldb2."""
         yield from self._running(_PLAIN)
+
+    @contextmanager
+    def authd_with(self, backends: str) -> Iterator[Authd]:
+        """Run authd on backends and routes of a file's text, cache off."""
+        yield from self._running(f'[[listeners]]\npath = "{_SOCKETS}/mux"\n{backends}\n[cache]\nenabled = false\n')
 
     @contextmanager
     def authd_with_cache(self) -> Iterator[Authd]:

@@ -1,9 +1,9 @@
 """What is measured: the rows of the report."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from bench.contenders import (
     FEW,
@@ -17,6 +17,7 @@ from bench.contenders import (
 from bench.databases import PASSWORD
 from bench.flood import rows_of_good_logins
 from bench.generator import Sample, hashes_a_second, load
+from bench.mysql import BCRYPT, PLAIN, on_mysql
 from bench.report import Compared, Measured, Row
 from bench.rounds import interleaved
 from bench.scrapes import rows_of_scrapes, scraping
@@ -45,10 +46,14 @@ class Users(TypedDict):
 
     users: int
     password: str
+    service: NotRequired[str]
 
 
 _IN_SASLDB: Users = {"users": FEW, "password": "secret%d"}
 _OF_THE_SYSTEM: Users = {"users": SYSTEM_USERS, "password": PASSWORD}
+_OF_SHADOW: Users = {**_OF_THE_SYSTEM, "service": "pop"}
+_IN_MYSQL: Users = {"users": FEW, "password": "secret%d", "service": PLAIN}
+_IN_MYSQL_HASHED: Users = {"users": FEW, "password": PASSWORD, "service": BCRYPT}
 
 
 def rows(contenders: Contenders, plan: Plan) -> Iterator[Row]:
@@ -65,6 +70,12 @@ def rows(contenders: Contenders, plan: Plan) -> Iterator[Row]:
     with contenders.authd_on_system_users(), contenders.saslauthd("pam"):
         yield from _beside_saslauthd(contenders, plan, "pam_permit", _OF_THE_SYSTEM, at_least=2.0, p99_at_most=None)
         yield _beside_the_cores(contenders, plan)
+    with on_mysql(contenders):
+        work = "mysql, beside pam_mysql"
+        yield from _beside_saslauthd(contenders, plan, work, _IN_MYSQL, at_least=5.0)
+        yield from _beside_saslauthd(
+            contenders, plan, f"{work}, bcrypt", _IN_MYSQL_HASHED, at_least=0.95, p99_at_most=None, crowds=(16,)
+        )
     yield from rows_of_good_logins(contenders, plan.guessers, plan.logins)
     yield _start(contenders, plan)
     with contenders.authd_on_four_files(plan.many):
@@ -73,9 +84,16 @@ def rows(contenders: Contenders, plan: Plan) -> Iterator[Row]:
 
 
 def _beside_saslauthd(
-    contenders: Contenders, plan: Plan, work: str, users: Users, *, at_least: float, p99_at_most: float | None = 1.0
+    contenders: Contenders,
+    plan: Plan,
+    work: str,
+    users: Users,
+    *,
+    at_least: float,
+    p99_at_most: float | None = 1.0,
+    crowds: Sequence[int] = (1, 4, 16, 64),
 ) -> Iterator[Row]:
-    for clients in (1, 4, 16, 64):
+    for clients in crowds:
         ours, theirs = (
             partial(load, socket, clients=clients, milliseconds=plan.milliseconds, **users)
             for socket in (contenders.socket_of_authd(), contenders.socket_of_saslauthd())
@@ -90,7 +108,7 @@ def _beside_saslauthd(
 
 def _beside_the_cores(contenders: Contenders, plan: Plan) -> Row:
     """The helper's workers, against a program that does nothing but hash."""
-    run = partial(load, contenders.socket_of_authd(), clients=16, service="pop", **_OF_THE_SYSTEM)
+    run = partial(load, contenders.socket_of_authd(), clients=16, **_OF_SHADOW)
     theirs = partial(hashes_a_second, PASSWORD, contenders.stored, plan.milliseconds)
     one, other = interleaved((lambda: run(milliseconds=plan.milliseconds).rate, theirs), plan.rounds + 1)
     return Compared("shadow, yescrypt, beside crypt_r", "hashes/s", one[1:], other[1:], at_least=0.97)

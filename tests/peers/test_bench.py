@@ -5,8 +5,8 @@ import sys
 
 from tests.servers.box import CHECKOUT
 
-PACKAGES = ("sasl2-bin",)
-WORKS = ("sasldb, uncached", "cached", "cached, scraped each second", "pam_permit")
+PACKAGES = ("sasl2-bin", "mariadb-server", "libpam-mysql")
+WORKS = ("sasldb, uncached", "cached", "cached, scraped each second", "pam_permit", "mysql, beside pam_mysql")
 TARGETS = ("other users", "this very user")
 WAYS = ("uncached", "cached")
 
@@ -21,6 +21,7 @@ def test_everything_that_was_promised_is_measured() -> None:
     for row in (
         *(f"| {work}, {each}{what} |" for work in WORKS for each in clients for what in ("", ": p99")),
         "| shadow, yescrypt, beside crypt_r |",
+        "| mysql, beside pam_mysql, bcrypt, 16 clients |",
         *(f"| good login, pam_unix, 20 guessers at {target}, {way}: p50 " for target in TARGETS for way in WAYS),
         "| sasldb, 2,000 users beside 100, 4 clients |",
         "| passwd-file, 2,000 users beside 100, 4 clients |",
