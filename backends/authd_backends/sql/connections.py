@@ -86,7 +86,9 @@ class Connections(Generic[C]):
 
     def forget_idle(self) -> None:
         """Close those that nobody uses."""
-        self._keep([])
+        idle, self._idle = self._idle, []
+        for kept in idle:
+            self._abort(kept)
 
     def close(self) -> None:
         """Close what is idle now, and the rest when it comes back."""
@@ -159,8 +161,12 @@ class Connections(Generic[C]):
 
     def _take(self) -> _Kept[C] | None:
         """Give the one that was used last; those that cannot be used any more are closed on the way."""
-        self._sweep()
-        return self._idle.pop() if self._idle else None
+        while self._idle:
+            kept = self._idle.pop()
+            if self._is_good(kept):
+                return kept
+            self._abort(kept)
+        return None
 
     def _give_back(self, kept: _Kept[C], *, is_usable: bool) -> None:
         kept.used = time.monotonic()
@@ -181,22 +187,16 @@ class Connections(Generic[C]):
         is_young = now - kept.used < LONGEST_IDLE and now - kept.born < LONGEST_LIFE
         return is_young and self._driver.is_alive(kept.connection)
 
-    def _sweep(self) -> None:
-        good = [kept for kept in self._idle if self._is_good(kept)]
-        if len(good) < len(self._idle):
-            self._keep(good)
-
-    def _keep(self, good: list[_Kept[C]]) -> None:
-        closed = [kept for kept in self._idle if kept not in good]
-        self._idle = good
-        for kept in closed:
-            self._abort(kept)
-
     def _sweep_later(self) -> None:
-        self._sweeping = asyncio.get_running_loop().call_later(LONGEST_IDLE, self._sweep_again)
+        self._sweeping = asyncio.get_running_loop().call_later(LONGEST_IDLE, self._sweep)
 
-    def _sweep_again(self) -> None:
+    def _sweep(self) -> None:
         self._sweeping = None
-        self._sweep()
+        idle, self._idle = self._idle, []
+        for kept in idle:
+            if self._is_good(kept):
+                self._idle.append(kept)
+            else:
+                self._abort(kept)
         if self._idle:
             self._sweep_later()
