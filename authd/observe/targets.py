@@ -104,7 +104,9 @@ class Target:
 
     def flush(self) -> None:
         """Write what can be written without waiting, and no more than is quickly done."""
-        self._timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         before = self._size
         try:
             for _ in range(MAX_WRITES):
