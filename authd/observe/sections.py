@@ -32,9 +32,7 @@ def sections(sources: Sources) -> Iterator[Metric]:
     pieces = sources.pieces()
     yield from _requests(pieces)
     yield from _backends(pieces.backends, sources.health)
-    mute = sources.health.mute_routes()
-    routes = [((route.name,), float(route.name not in mute)) for _, route in pieces.routes]
-    yield gauge("route_up", "Whether some backend of a route answers.", ("route",), routes)
+    yield from _routes(pieces, sources.health)
     yield from _queues([each for each in pieces.backends if each.queue is not None])
     yield from _helper([each for each in pieces.backends if each.helper is not None], sources.health)
     yield from _cache(pieces)
@@ -47,10 +45,9 @@ def sections(sources: Sources) -> Iterator[Metric]:
 
 def _requests(pieces: Pieces) -> Iterator[Metric]:
     counters = pieces.counters
-    samples = [
-        ((protocol, class_, outcome.value), count) for (protocol, class_, outcome), count in counters.requests.items()
-    ]
-    yield counter("requests_total", "Requests that were decided.", ("protocol", "service_class", "outcome"), samples)
+    labels = ("protocol", "service_class", "outcome")
+    decided = [((protocol, class_, outcome.value), n) for (protocol, class_, outcome), n in counters.requests.items()]
+    yield counter("requests_total", "Requests that were decided.", labels, decided)
     text = "Seconds from accept to the decision; the delay of a refusal comes on top."
     yield histogram("request_duration_seconds", text, "protocol", counters.durations)
 
@@ -58,23 +55,25 @@ def _requests(pieces: Pieces) -> Iterator[Metric]:
 def _backends(backends: Iterable[BackendAtWork], health: Health) -> Iterator[Metric]:
     by_name = {each.settings.name: each for each in backends}
     counters = {name: each.member.counters for name, each in by_name.items()}
-    answers = [
-        ((name, outcome.value), count) for name, each in counters.items() for outcome, count in each.answers.items()
-    ]
+    answers = [((name, outcome.value), n) for name, each in counters.items() for outcome, n in each.answers.items()]
     yield counter("backend_requests_total", "What backends answered.", ("backend", "outcome"), answers)
     text = "Seconds that the checks of a backend took, without the wait before them."
-    yield histogram(
-        "backend_duration_seconds", text, "backend", {name: each.durations for name, each in by_name.items()}
-    )
+    took = {name: each.durations for name, each in by_name.items()}
+    yield histogram("backend_duration_seconds", text, "backend", took)
     up = [((name,), float(name not in health.down)) for name in by_name]
     yield gauge("backend_up", "Whether a backend answers.", ("backend",), up)
     text = "When a backend last gave an answer that was no outage; 0 is never."
     last = [((name,), each.last_answered) for name, each in counters.items()]
     yield gauge("backend_last_success_timestamp_seconds", text, ("backend",), last)
     text = "Requests that found the queue of a backend full, or too slow for them."
-    yield counter(
-        "backend_dropped_total", text, ("backend",), [((name,), each.dropped) for name, each in counters.items()]
-    )
+    dropped = [((name,), each.dropped) for name, each in counters.items()]
+    yield counter("backend_dropped_total", text, ("backend",), dropped)
+
+
+def _routes(pieces: Pieces, health: Health) -> Iterator[Metric]:
+    mute = health.mute_routes()
+    up = [((route.name,), float(route.name not in mute)) for _, route in pieces.routes]
+    yield gauge("route_up", "Whether some backend of a route answers.", ("route",), up)
 
 
 def _queues(backends: Iterable[BackendAtWork]) -> Iterator[Metric]:

@@ -110,7 +110,7 @@ def test_what_is_exported_is_what_is_documented(box: Box, authd: Authd) -> None:
         if name.startswith("authd_") and "_process_" not in name:
             exported[name] = (each.type, {label for sample in each.samples for label in sample.labels} - {"le"})
 
-    documented = {}
+    documented: dict[str, tuple[str, set[str]]] = {}
     for line in (CHECKOUT / "docs" / "prometheus.md").read_text().splitlines():
         if line.startswith("| `authd_"):
             names, type_, labels, *_ = [cell.strip() for cell in line.strip("|").split("|")]
