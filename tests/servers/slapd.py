@@ -117,8 +117,10 @@ def escaped(value: str) -> str:
 class Slapd:
     """A server at port 389 of an address, 636 too where a folder has `make_certificates`'s files, and at a socket."""
 
-    def __init__(self, box: Box, entries: str, *, address: str = "127.0.0.1", tls: str = "", lines: str = "") -> None:
-        """`lines` are further ones of the global part of slapd.conf(5)."""
+    def __init__(
+        self, box: Box, entries: str, *, address: str = "127.0.0.1", tls: str = "", descriptors: int = 1024
+    ) -> None:
+        """`descriptors` is how many it may have open, connections and all."""
         self.box = box
         self.address = address
         self.name = f"slapd-{address}"
@@ -126,6 +128,7 @@ class Slapd:
         self.socket_uri = f"ldapi://%2Frun%2F{self.name}%2Fldapi"
         box.run(["rm", "-rf", f"/run/{self.name}"])
         box.make_directory(f"/run/{self.name}/data")
+        self._limit = f"--nofile={descriptors}:{descriptors}"
         external = f'authz-regexp "gidNumber=0.uidNumber=0,cn=peercred,cn=external,cn=auth" "{SERVICE}"\n'
         configuration = _CONFIGURATION.format(
             name=self.name,
@@ -133,7 +136,7 @@ class Slapd:
             service=SERVICE,
             root=ROOT,
             root_password=ROOT_PASSWORD,
-            global_lines=(_TLS.format(folder=tls, service=SERVICE) if tls else "") + external + lines,
+            global_lines=(_TLS.format(folder=tls, service=SERVICE) if tls else "") + external,
         )
         box.write(self._configuration, configuration)
         service = entry(
@@ -151,7 +154,7 @@ class Slapd:
 
     def start(self) -> None:
         """Return when it answers."""
-        command = ["slapd", "-d", "stats", "-f", self._configuration, "-h", self._listeners]
+        command = ["prlimit", self._limit, "slapd", "-d", "stats", "-f", self._configuration, "-h", self._listeners]
         self.process = self.box.start(command)
         self.process.wait_for_output("slapd starting")
 
