@@ -48,17 +48,21 @@ async def _on_loop(probe: Callable[[], Awaitable[None]], name: str) -> str:
 
 
 class _OnThread:
-    """A probe on a thread of its own, since those of the checks may all hang. While one hangs no other begins."""
+    """A probe on a thread of its own, since those of the checks may all hang; it ends with the probe.
+
+    While one hangs no other begins.
+    """
 
     def __init__(self, probe: Callable[[], None], name: str) -> None:
         self._probe = probe
         self._name = name
-        self._threads = Threads(f"{name}-probe", self._verdict, 1)
         self._under_way: asyncio.Future[Verdict] | None = None
 
     async def probe(self) -> str:
         if self._under_way is None or self._under_way.done():
-            self._under_way = self._threads.run(NOBODY)
+            threads = Threads(f"{self._name}-probe", self._verdict, 1)
+            self._under_way = threads.run(NOBODY)
+            threads.close()
         return (await asyncio.shield(self._under_way)).reason
 
     def _verdict(self, _: Request) -> Verdict:

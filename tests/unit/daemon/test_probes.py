@@ -82,3 +82,12 @@ def test_while_a_probe_hangs_on_its_thread_no_other_begins() -> None:
 
     assert asyncio.run(live(probe)) == ""
     assert begun == ["users-probe-1"]
+
+
+def test_no_thread_outlives_its_probe() -> None:
+    begun: list[threading.Thread] = []
+
+    assert told(Probed(lambda: begun.append(threading.current_thread())), Placement.THREAD) == ""
+
+    begun[0].join(60)
+    assert not begun[0].is_alive()
