@@ -2,10 +2,12 @@
 
 The library maps the file and trusts it: of 700 damaged files 150 ended the process with SIGBUS, and from 203 others
 users had vanished without a word; and readers write to its lock file, which the front may not. Here every page is
-checked before it is believed, what a lookup reads is bounded, and pages are read anew each time.
+checked before it is believed, and what a lookup reads is bounded. The files have no checksums: changed bytes within a
+name that leave it in its order still make it another name.
 
 A writer leaves the pages of the last whole state alone until the next one is whole, and says so on a meta page
-(copy on write): what was read counts if the meta pages are afterwards what they were before.
+(copy on write): what was read counts if the meta pages are afterwards what they were before, and pages of a state never
+change.
 """
 
 import os
