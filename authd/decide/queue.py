@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from enum import IntEnum
 from typing import Generic, TypeVar
 
@@ -139,7 +140,7 @@ class BackendQueue:
     async def ask(self, request: Request, urgency: Urgency) -> Verdict:
         """Have the request checked when its turn comes."""
         loop = asyncio.get_running_loop()
-        job = _Job(request, loop)
+        job = _Job(replace(request, is_urgent=True) if urgency is Urgency.OWNER else request, loop)
         if self._running < self._slots_for(urgency):
             self._begin(job)
         else:

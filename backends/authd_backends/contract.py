@@ -68,6 +68,7 @@ class Request:
     service: str = ""
     login: str = ""
     client: Client | None = None
+    is_urgent: bool = False  # this very password was accepted last for this user: he is not to wait behind guessers
 
     def __post_init__(self) -> None:
         if not self.login:

@@ -1,5 +1,6 @@
 """What the rows of a query come to: the columns ``password``, ``active``, ``expires`` and ``user``."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from authd_backends import hashes
 from authd_backends.contract import Outcome, Request, Verdict
 from authd_backends.errors import BackendError, OptionError, Unavailable
 from authd_backends.hashes.schemes import read
+from authd_backends.sql.turns import Turns
 
 MAX_ROWS = 16  # accepted hashes of one user
 CHEAP = 100e-6  # seconds of hashing that are no matter on an event loop
@@ -62,6 +64,7 @@ class Judge:
 
     def __init__(self, policy: hashes.Policy) -> None:
         self._policy = policy
+        self._turns = Turns(len(os.sched_getaffinity(0)))
         self._usual: str | None = None  # a stored password such as were seen last, for unknown users
 
     def is_cheap(self, found: Sequence[Entry]) -> bool:
@@ -89,10 +92,11 @@ class Judge:
         return Verdict(Outcome.WRONG_PASSWORD, user=usable[0].user)
 
     async def verdict_on_loop(self, found: Sequence[Entry], request: Request) -> Verdict:
-        """Compare without holding up the event loop."""
+        """Compare without holding up the event loop, the urgent first."""
         if self.is_cheap(found):
             return self.verdict(found, request)
-        return await hashes.on_thread(self.verdict, found, request)
+        async with self._turns.taken(is_urgent=request.is_urgent):
+            return await hashes.on_thread(self.verdict, found, request)
 
     def _matches(self, stored: str, request: Request) -> bool:
         accepted = hashes.matches(stored, request.password, self._policy)

@@ -296,3 +296,26 @@ def test_what_cannot_end_in_time_is_not_begun() -> None:
         assert (await after).outcome is Outcome.ACCEPTED
 
     live(lambda backend: backend.queue(1, 100, 0.2), story)
+
+
+def test_the_backend_is_told_for_whom_it_is_urgent() -> None:
+    """One that waits for a server first has a line of its own for what comes then."""
+    told: list[bool] = []
+
+    async def check(request: Request) -> Verdict:
+        told.append(request.is_urgent)
+        return Verdict(Outcome.ACCEPTED)
+
+    async def story() -> None:
+        queue = BackendQueue(
+            lambda request: asyncio.create_task(check(request)),
+            max_concurrent=1,
+            max_queued=1,
+            deadline=60.0,
+            cancellable=True,
+        )
+        for urgency in Urgency:
+            await queue.ask(Request("alice", Secret(b"x")), urgency)
+
+    asyncio.run(story())
+    assert told == [True, False, False]
