@@ -42,7 +42,7 @@ def asked(
     except ControlError as error:
         print(f"authd: {error}", file=sys.stderr)
         match error.failure:
-            case Failure.MALFORMED:
+            case Failure.MALFORMED | Failure.UNUSABLE:
                 return 2
             case Failure.BUSY | Failure.ABSENT:
                 return 75

@@ -11,7 +11,7 @@ from typing import NoReturn
 from authd import __version__
 
 # modules of this package, in the order of the help
-COMMANDS = ("serve", "helper", "check", "test", "user", "status", "flush", "throttle", "explain")
+COMMANDS = ("serve", "helper", "check", "test", "user", "status", "reload", "drain", "flush", "throttle", "explain")
 
 _FIRST_STEPS = """\
 first steps:

@@ -4,8 +4,7 @@ import os
 import re
 import stat
 import tomllib
-from dataclasses import dataclass
-from hashlib import blake2b
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,8 @@ class Loaded:
     settings: Settings
     warnings: list[str]
     source: str
-    digest: bytes  # of the file's bytes: whether two processes have read the same
+    path: Path | None  # of the file; None: the embedded default, or the file that has come in its place meanwhile
+    content: bytes = field(repr=False)  # of the file
     written_by_others: str = ""  # who may write the file beside root and this process, in words; empty: nobody
 
 
@@ -39,7 +39,7 @@ def load(path: Path | None) -> Loaded:
     Raises ConfigError with every problem, a line each, in the order of the file.
     """
     if path is None and not _exists(CONFIG_FILE):
-        return _loaded(EMBEDDED, default_text().encode())
+        return parse(EMBEDDED, default_text().encode())
     path = path or CONFIG_FILE
     source = str(path) if str(path).isprintable() else quoted(str(path))
     try:
@@ -49,10 +49,11 @@ def load(path: Path | None) -> Loaded:
         raise ConfigError([f"{source}: expected a file to read, got: {error.strerror}"]) from error
     if len(content) > MAX_SIZE:
         raise ConfigError([f"{source}: expected at most {MAX_SIZE} bytes, got more"])
-    return _loaded(source, content, status)
+    return parse(source, content, status, path.absolute())
 
 
-def _loaded(source: str, content: bytes, status: os.stat_result | None = None) -> Loaded:
+def parse(source: str, content: bytes, status: os.stat_result | None = None, path: Path | None = None) -> Loaded:
+    """Read what stands in a file of this name; `status` is the file's. Raises ConfigError as `load` does."""
     text = _decoded(source, content)
     table = _parsed(source, text)
     settings, problems = read_settings(table)
@@ -60,8 +61,7 @@ def _loaded(source: str, content: bytes, status: os.stat_result | None = None) -
         raise ConfigError(located(source, text, problems))
     readable_by_all = status is not None and status.st_mode & stat.S_IROTH
     findings = list(readable_secrets(table)) if readable_by_all else []
-    digest = blake2b(content, digest_size=32).digest()
-    return Loaded(settings, located(source, text, findings), source, digest, _writers(status))
+    return Loaded(settings, located(source, text, findings), source, path, content, _writers(status))
 
 
 def _writers(status: os.stat_result | None) -> str:

@@ -22,6 +22,7 @@ class Failure(Enum):
     MALFORMED = "malformed"  # the command cannot be understood
     REFUSED = "refused"  # not for this caller
     BUSY = "busy"  # not now
+    UNUSABLE = "unusable"  # the new configuration
     DEFECT = "defect"
     ABSENT = "absent"  # the client's own: nobody answers
 
@@ -66,7 +67,17 @@ class Explain:
     password: Secret | None = None
 
 
-Command = Status | Flush | ListThrottled | ClearThrottled | Explain
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """Go by what the configuration file says now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Take in nobody more, answer all that are there, and end."""
+
+
+Command = Reload | Drain | Status | Flush | ListThrottled | ClearThrottled | Explain
 
 _KINDS: Mapping[str, type[Command]] = {
     "status": Status,
@@ -74,6 +85,8 @@ _KINDS: Mapping[str, type[Command]] = {
     "throttle-list": ListThrottled,
     "throttle-clear": ClearThrottled,
     "explain": Explain,
+    "reload": Reload,
+    "drain": Drain,
 }
 _WORDS = {kind: word for word, kind in _KINDS.items()}
 

@@ -6,13 +6,15 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from authd.config.load import Loaded
 from authd.config.settings import BackendSettings, HelperSettings, RouteSettings, Settings
-from authd.daemon.backends import checks_at_once, decides_by_client, made, placement, started
+from authd.daemon.backends import checks_at_once, decides_by_client, helper_digest, made, placement, started
 from authd.daemon.probes import probe_of
 from authd.decide.authenticator import Authenticator, Steps
 from authd.decide.cache import Cache
@@ -33,9 +35,13 @@ from authd.server.connection import Connections, Limits
 from authd.server.counters import ConnectionCounters
 from authd.server.desk import Desk
 from authd.server.pieces import BackendAtWork, Pieces
+from authd_backends import files
 from authd_backends.contract import Placement, Request, Verdict
+from authd_backends.errors import Unavailable
 
 log = logging.getLogger(__name__)
+
+CHANCE = random.SystemRandom().random
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,58 +53,138 @@ class Daemon:
     pieces: Pieces
 
 
-def assemble(loaded: Loaded, record: Callable[[Decision], None], max_connections: int) -> Daemon:
-    """Make the pieces on the running loop and start the backends.
-
-    Raises OptionError where a backend cannot work as configured.
-    """
-    settings = loaded.settings
-    backends = [_at_work(each, settings.helper, loaded.digest) for each in settings.backends]
-    routes = _routes(settings, {each.settings.name: each.member for each in backends})
+def assemble(
+    settings: Settings, backends: Sequence[BackendAtWork], record: Callable[[Decision], None], max_connections: int
+) -> Daemon:
+    """Put the pieces together, on the running loop."""
     steps, counters = _steps(settings), Counters(settings.routes)
+    routes, desk = _desk(settings, backends, steps, (counters.count, record))
+    limits = _limits(settings, max_connections)
+    connections = Connections(desk, limits, ConnectionCounters(), time.monotonic)
     decided = (counters.count, record)
-    authenticator = Authenticator([route for _, route in routes], steps, time.monotonic)
-    connections = Connections(
-        Desk(authenticator, decided, answer_texts=settings.server.answer_texts),
-        Limits(max_connections, settings.server.request_deadline, settings.server.read_deadline),
-        ConnectionCounters(),
-        time.monotonic,
-    )
     pieces = Pieces(settings, backends, routes, steps, decided, counters, connections, time.monotonic())
     return Daemon(connections, counters, pieces)
 
 
+def reassemble(
+    daemon: Daemon,
+    settings: Settings,
+    backends: Sequence[BackendAtWork],
+    record: Callable[[Decision], None],
+    max_connections: int,
+) -> Daemon:
+    """Put the pieces together anew, around all that is remembered, counted and connected."""
+    steps, counters = daemon.pieces.steps, daemon.counters
+    steps.cache.adopt(settings.cache)
+    steps.throttle.adopt(settings.throttle)
+    steps = replace(steps, delay=_delay(settings), throttle_answer=settings.throttle.answer)
+    counters.know(settings.routes)
+    decided = (counters.count, record)
+    routes, desk = _desk(settings, backends, steps, decided)
+    daemon.connections.adopt(desk, _limits(settings, max_connections))
+    pieces = replace(daemon.pieces, settings=settings, backends=backends, routes=routes, steps=steps, decided=decided)
+    return replace(daemon, pieces=pieces)
+
+
+def backends_at_work(settings: Settings, former: Sequence[BackendAtWork] = ()) -> list[BackendAtWork]:
+    """Make and start the backends; of the `former` those go on that would be made alike. May block.
+
+    Raises OptionError where one cannot work as configured; those that were made are closed then.
+    """
+    going_on = {each.settings.name: each for each in former}
+    found: list[BackendAtWork] = []
+    with ExitStack() as undone:
+        for each in settings.backends:
+            made_for = _made_for(each, settings)
+            at_work = going_on.get(each.name)
+            if at_work is None or (at_work.settings, at_work.made_for) != (each, made_for):
+                at_work = replace(_at_work(each, settings), made_for=made_for)
+                undone.callback(at_work.close)
+            found.append(at_work)
+        undone.pop_all()
+    return found
+
+
+def _desk(
+    settings: Settings,
+    backends: Sequence[BackendAtWork],
+    steps: Steps,
+    decided: Sequence[Callable[[Decision], None]],
+) -> tuple[list[tuple[RouteSettings, Route]], Desk]:
+    routes = _routes(settings, {each.settings.name: each.member for each in backends})
+    authenticator = Authenticator([route for _, route in routes], steps, time.monotonic)
+    return routes, Desk(authenticator, decided, answer_texts=settings.server.answer_texts)
+
+
+def _limits(settings: Settings, max_connections: int) -> Limits:
+    return Limits(max_connections, settings.server.request_deadline, settings.server.read_deadline)
+
+
 def _steps(settings: Settings) -> Steps:
-    chance = random.SystemRandom().random
     return Steps(
-        cache=Cache(settings.cache, time.monotonic, chance),
+        cache=Cache(settings.cache, time.monotonic, CHANCE),
         names=CanonicalNames(),
         throttle=Throttle(settings.throttle, time.monotonic),
         flights=SingleFlight(),
-        delay=FailureDelay(settings.throttle.failure_delay, settings.server.request_deadline, chance),
+        delay=_delay(settings),
         digester=Digester(secrets.token_bytes(KEY_BYTES)),
         throttle_answer=settings.throttle.answer,
     )
 
 
-def _at_work(settings: BackendSettings, helper: HelperSettings, digest: bytes) -> BackendAtWork:
+def _delay(settings: Settings) -> FailureDelay:
+    return FailureDelay(settings.throttle.failure_delay, settings.server.request_deadline, CHANCE)
+
+
+def _made_for(backend: BackendSettings, settings: Settings) -> Hashable:
+    """What a backend is made of beside its settings: files that are read once, and what the helper goes by."""
+    match placement(backend):
+        case Placement.HELPER:
+            return helper_digest(settings)
+        case Placement.LOOP:
+            paths = (value for value in map(partial(getattr, backend.options), _names(backend.options)))
+            return tuple(_stamp(path) for path in paths if isinstance(path, Path))
+        case Placement.THREAD | Placement.INLINE:
+            return None  # they look at their files themselves
+
+
+def _names(options: Any) -> list[str]:
+    return [each.name for each in fields(options)]
+
+
+def _stamp(path: Path) -> Hashable:
+    try:
+        return files.stamp(path)
+    except Unavailable:
+        return None
+
+
+def _at_work(settings: BackendSettings, all_: Settings) -> BackendAtWork:
     kind = placement(settings)
     if kind is Placement.HELPER:
-        return _in_helper(settings, helper, digest)
+        return _in_helper(settings, all_.helper, helper_digest(all_))
     backend = started(settings)
     match kind:
         case Placement.INLINE:
             durations = Histogram()
             ask = _timed(backend.check, durations)
             member = Member(settings.name, settings.type, ask, backend.generation, is_inline=True)
-            return BackendAtWork(settings, kind, member, durations, probe=probe_of(backend, kind, settings.name))
+            probe = probe_of(backend, kind, settings.name)
+            return BackendAtWork(settings, kind, member, durations, backend.close, probe=probe)
         case Placement.THREAD:
             threads = Threads(settings.name, backend.check, checks_at_once(settings) + OWNER_SLOT)
             queue = _queue(settings, threads.run, cancellable=False)
+            close = partial(_close_all, threads.close, backend.close)
         case Placement.LOOP:
             queue = _queue(settings, _as_tasks(backend.check), cancellable=True)
-    at_work = _queued(settings, kind, queue, backend.generation)
+            close = backend.close
+    at_work = _queued(settings, kind, queue, backend.generation, close)
     return replace(at_work, probe=probe_of(backend, kind, settings.name))
+
+
+def _close_all(*closes: Callable[[], None]) -> None:
+    for close in closes:
+        close()
 
 
 def _timed(
@@ -121,15 +207,20 @@ def _in_helper(settings: BackendSettings, helper: HelperSettings, digest: bytes)
     queue = _queue(settings, _as_tasks(client.check), cancellable=True)
     generation = made(settings).generation  # of an instance that is never asked: what it looks at needs no privilege
     probe = probe_of(client, Placement.HELPER, settings.name)
-    return replace(_queued(settings, Placement.HELPER, queue, generation), helper=client, probe=probe)
+    at_work = _queued(settings, Placement.HELPER, queue, generation, client.close)
+    return replace(at_work, helper=client, probe=probe)
 
 
 def _queued(
-    settings: BackendSettings, kind: Placement, queue: BackendQueue, generation: Callable[[], Hashable]
+    settings: BackendSettings,
+    kind: Placement,
+    queue: BackendQueue,
+    generation: Callable[[], Hashable],
+    close: Callable[[], None],
 ) -> BackendAtWork:
     uses_client = decides_by_client(settings)
     member = Member(settings.name, settings.type, queue.ask, generation, uses_client=uses_client)
-    return BackendAtWork(settings, kind, member, queue.durations, checks_at_once(settings), queue)
+    return BackendAtWork(settings, kind, member, queue.durations, close, slots=checks_at_once(settings), queue=queue)
 
 
 def _queue(

@@ -2,9 +2,10 @@
 
 import logging
 import os
+from hashlib import blake2b
 from typing import Any
 
-from authd.config.settings import BackendSettings
+from authd.config.settings import BackendSettings, Settings
 from authd_backends.contract import Placement
 from authd_backends.errors import Unavailable
 from authd_backends.registry import backend_type
@@ -12,6 +13,17 @@ from authd_backends.registry import backend_type
 log = logging.getLogger(__name__)
 
 WAITING_AT_ONCE = 32  # max_concurrent of a backend that waits for its store
+
+
+def of_helper(settings: Settings) -> list[BackendSettings]:
+    """Give the backends that run in the helper."""
+    return [each for each in settings.backends if placement(each) is Placement.HELPER]
+
+
+def helper_digest(settings: Settings) -> bytes:
+    """The digest of all that the helper goes by: whether front and helper have read the same."""
+    meaning = repr((settings.server.user, settings.helper, of_helper(settings)))
+    return blake2b(meaning.encode("utf-8", "surrogateescape"), digest_size=32).digest()
 
 
 def placement(settings: BackendSettings) -> Placement:

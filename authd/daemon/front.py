@@ -6,17 +6,20 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from authd.config.errors import ConfigError
 from authd.config.load import Loaded
-from authd.config.settings import ListenerSettings, Settings
+from authd.config.settings import Settings
 from authd.control.access import admin_gid
 from authd.control.commands import Commands
 from authd.control.server import ControlServer
 from authd.daemon import notify
-from authd.daemon.assembly import Daemon, assemble
+from authd.daemon.assembly import Daemon, assemble, backends_at_work, reassemble
+from authd.daemon.openings import control_key, listener_key, metrics_key
+from authd.daemon.retiring import Retiring
+from authd.daemon.supply import Supplied, Supply
 from authd.decide.sources import Sources
 from authd.observe.counters import ReloadCounters
 from authd.observe.decision_log import DecisionLog
@@ -24,8 +27,9 @@ from authd.observe.flood import Flood
 from authd.observe.targets import Target, opened, set_up_logging
 from authd.server.listener import Listener, Reserve
 from authd.server.loop_lag import LagCounters, LoopLag
+from authd.server.pieces import BackendAtWork
 from authd.unix.privileges import forbid_core_dumps, raise_descriptor_limit
-from authd.unix.sockets import BoundSocket
+from authd.unix.sockets import SocketError
 from authd.unix.tcp import Listening
 from authd_backends.errors import OptionError
 
@@ -41,147 +45,200 @@ LOG_PATIENCE = 0.3  # seconds, of these, for a slow reader of the log
 TAG_KEY_BYTES = 32
 
 
-def serve(
-    loaded: Loaded,
-    listeners: Sequence[tuple[ListenerSettings, BoundSocket]],
-    *,
-    control: BoundSocket | None = None,
-    metrics: Listening | None = None,
-    owns_sockets: bool,
-    lifeline: int | None = None,
-) -> int:
-    """Serve until SIGTERM or SIGINT, or until `lifeline` (a pipe) has no writer any more; give the exit status.
-
-    `control` listens for operators, `metrics` for who watches. `owns_sockets`: the socket files are unlinked at the
-    end; otherwise the parent does that.
-    """
-    settings = loaded.settings
+def serve(loaded: Loaded, sockets: dict[str, Listening], supply: Supply, lifeline: int | None = None) -> int:
+    """Serve until SIGTERM or SIGINT, or until `lifeline` (a pipe) has no writer any more; give the exit status."""
     forbid_core_dumps()
-    target = opened(settings.log.target)
     with asyncio.Runner() as runner:
-        loop = runner.get_loop()
-        target.attach(loop)
-        set_up_logging(target, settings.log.level)
+        front = runner.run(_made(loaded, sockets, supply))
         try:
-            status = runner.run(
-                _serve(
-                    loaded,
-                    listeners,
-                    target,
-                    control=control,
-                    metrics=metrics,
-                    owns_sockets=owns_sockets,
-                    lifeline=lifeline,
-                )
-            )
+            return runner.run(front.run(lifeline))
         finally:
-            target.detach(LOG_PATIENCE)
-    return status
+            front.log_target.detach(LOG_PATIENCE)
 
 
-async def _serve(
-    loaded: Loaded,
-    listeners: Sequence[tuple[ListenerSettings, BoundSocket]],
-    target: Target,
-    *,
-    control: BoundSocket | None,
-    metrics: Listening | None,
-    owns_sockets: bool,
-    lifeline: int | None,
-) -> int:
-    settings = loaded.settings
-    decisions = _decision_log(target, settings)
-    try:
-        daemon = assemble(loaded, decisions.record, _max_connections(settings.server.max_connections))
-    except OptionError as error:
-        log.error("%s", error)  # noqa: TRY400
-        return 2
-    stop = _stop_event(lifeline)
-    lag = LoopLag()
-    lag.start()
-    reserve = Reserve()
-    accepting = [
-        Listener(bound.socket, str(settings_.path), daemon.connections, reserve) for settings_, bound in listeners
-    ]
-    for listener, (settings_, _) in zip(accepting, listeners, strict=True):
-        listener.start()
-        log.info("listening on %s", settings_.path)
-    operators = _operators(control, daemon)
-    reloads = ReloadCounters(loaded=time.time())
-    watchers = _watchers(metrics, daemon, lag.counters, reloads)
-    notify.ready()
-
-    await stop.wait()
-
-    notify.stopping()
-    if owns_sockets:
-        for bound in filter(None, (control, metrics, *(bound for _, bound in listeners))):
-            bound.unlink()
-    if operators is not None:
-        operators.stop()
-    if watchers is not None:
-        watchers.stop()
-    for listener in accepting:
-        listener.stop()
-    await _finish(daemon, settings.server.shutdown_deadline)
-    lag.stop()
-    decisions.left_out.tell()
-    _tell_what_was_done(daemon, lag.counters)
-    return 0
+async def _made(loaded: Loaded, sockets: dict[str, Listening], supply: Supply) -> "Front":
+    return Front(loaded, sockets, supply)
 
 
-def _decision_log(target: Target, settings: Settings) -> DecisionLog:
-    call_later = asyncio.get_running_loop().call_later
-    flood = Flood(settings.log, Sources(settings.throttle.exempt), call_later)
-    return DecisionLog(target, settings.log, secrets.token_bytes(TAG_KEY_BYTES), flood, call_later)
+class Front:
+    """The unprivileged process: all that serves by one configuration, and then by another."""
 
+    def __init__(self, loaded: Loaded, sockets: dict[str, Listening], supply: Supply) -> None:
+        self._loaded = loaded
+        self._sockets = sockets
+        self._supply = supply
+        self._loop = asyncio.get_running_loop()
+        self._tag_key = secrets.token_bytes(TAG_KEY_BYTES)
+        self._accepting: dict[str, Listener] = {}
+        self._operators: dict[str, ControlServer] = {}
+        self._watchers: dict[str, Observation] = {}
+        self._retiring = Retiring()
+        self._reloading = asyncio.Lock()
+        self._lag = LoopLag()
+        self.reloads = ReloadCounters(loaded=time.time())
+        self.log_target = self._logging_to(loaded.settings)
 
-def _operators(control: BoundSocket | None, daemon: Daemon) -> ControlServer | None:
-    if control is None:
-        return None
-    server = ControlServer(control.socket, Commands(daemon.pieces).answer, admin_gid())
-    server.start()
-    return server
+    async def run(self, lifeline: int | None) -> int:
+        """Serve to the end."""
+        settings = self._loaded.settings
+        self._stop = asyncio.Event()
+        self._reserve = Reserve()
+        self._decisions = self._decision_log(settings)
+        try:
+            backends = backends_at_work(settings)
+        except OptionError as error:
+            log.error("%s", error)  # noqa: TRY400
+            return 2
+        most = _max_connections(settings.server.max_connections)
+        self._daemon = assemble(settings, backends, self._decisions.record, most)
+        self._hear_signals(lifeline)
+        self._lag.start()
+        self._exchange_servers(self._sockets)
+        notify.ready()
 
+        await self._stop.wait()
 
-def _watchers(
-    metrics: Listening | None, daemon: Daemon, lag: LagCounters, reloads: ReloadCounters
-) -> "Observation | None":
-    if metrics is None:
-        return None
-    from authd.daemon.observing import Observation  # late: its library takes 60 ms to import
+        notify.stopping()
+        await self._finish()
+        return 0
 
-    watchers = Observation(metrics, lambda: daemon.pieces, lag, reloads)
-    watchers.start()
-    log.info("metrics at %s", metrics.path)
-    return watchers
+    def stop(self) -> None:
+        """Take in nobody more, answer all that are there, and end."""
+        self._stop.set()
 
+    async def reload(self) -> list[str]:
+        """Go by what the file says now; give what is noteworthy about it, a line each.
 
-def _stop_event(lifeline: int | None) -> asyncio.Event:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, log.warning, "reload: not yet: restart authd to take up a new configuration")
-    if lifeline is not None:
-        os.set_blocking(lifeline, False)
-        loop.add_reader(lifeline, _parent_has_gone, lifeline, stop)
-    return stop
+        Raises ConfigError, SocketError or OptionError, and goes on as before then.
+        """
+        async with self._reloading:
+            notify.reloading()
+            try:
+                warnings = await self._reload()
+            except BaseException:
+                self.reloads.note_failure()
+                raise
+            finally:
+                notify.ready()
+            self.reloads.note_success(time.time())
+            log.info("reloaded %s", self._loaded.source)
+            return warnings
 
+    async def _reload(self) -> list[str]:
+        supplied = await self._supply.another(self._loaded, self._sockets)
+        former = self._daemon.pieces.backends
+        try:
+            backends = await asyncio.to_thread(backends_at_work, supplied.loaded.settings, former)
+        except BaseException:
+            supplied.roll_back()
+            raise
+        self._adopt(supplied, backends)
+        supplied.commit()
+        kept = {id(each) for each in backends}
+        self._retiring.retire(each for each in former if id(each) not in kept)
+        return supplied.loaded.warnings
 
-def _parent_has_gone(lifeline: int, stop: asyncio.Event) -> None:
-    asyncio.get_running_loop().remove_reader(lifeline)
-    log.error("the parent process has gone: ending")
-    stop.set()
+    def _adopt(self, supplied: Supplied, backends: list[BackendAtWork]) -> None:
+        """From here on nothing can fail."""
+        settings, former = supplied.loaded.settings, self._loaded.settings
+        self._loaded = supplied.loaded
+        if settings.log.target != former.log.target:
+            replaced, self.log_target = self.log_target, self._logging_to(settings)
+            replaced.detach(LOG_PATIENCE)
+        set_up_logging(self.log_target, settings.log.level)
+        self._decisions.left_out.tell()
+        self._decisions = self._decision_log(settings)
+        most = _max_connections(settings.server.max_connections)
+        self._daemon = reassemble(self._daemon, settings, backends, self._decisions.record, most)
+        self._exchange_servers(supplied.sockets)
 
+    def _exchange_servers(self, sockets: dict[str, Listening]) -> None:
+        """Serve at these sockets, and at no others any more."""
+        self._sockets = sockets
+        settings = self._loaded.settings
+        for gone in self._accepting.keys() - sockets.keys():
+            self._accepting.pop(gone).stop()
+        for listener in settings.listeners:
+            key = listener_key(listener.path)
+            if key not in self._accepting:
+                accepting = Listener(sockets[key].socket, str(listener.path), self._daemon.connections, self._reserve)
+                self._accepting[key] = accepting
+                accepting.start()
+                log.info("listening on %s", listener.path)
+        self._exchange_operators(sockets.get(control_key(settings)), control_key(settings))
+        self._exchange_watchers(sockets.get(metrics_key(settings)), metrics_key(settings))
 
-async def _finish(daemon: Daemon, shutdown_deadline: float) -> None:
-    """Answer all that are there: what is whole, within the deadline; the rest with a temporary failure."""
-    asyncio.get_running_loop().call_later(GRACE, daemon.connections.stop_reading)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(max(0.0, shutdown_deadline - STOP_MARGIN)):
-            await daemon.connections.all_have_left()
-    daemon.connections.give_up_all("authd is stopping")
+    def _exchange_operators(self, control: Listening | None, key: str) -> None:
+        for gone in self._operators.keys() - {key}:
+            self._operators.pop(gone).stop()
+        if control is not None and key not in self._operators:
+            answer = Commands(lambda: self._daemon.pieces, self.reload, self.stop).answer
+            self._operators[key] = ControlServer(control.socket, answer, admin_gid())
+            self._operators[key].start()
+
+    def _exchange_watchers(self, metrics: Listening | None, key: str) -> None:
+        for gone in self._watchers.keys() - {key}:
+            self._watchers.pop(gone).stop()
+        if metrics is not None and key not in self._watchers:
+            from authd.daemon.observing import Observation  # late: its library takes 60 ms to import
+
+            self._watchers[key] = Observation(metrics, lambda: self._daemon.pieces, self._lag.counters, self.reloads)
+            self._watchers[key].start()
+            log.info("metrics at %s", metrics.path)
+
+    def _logging_to(self, settings: Settings) -> Target:
+        target = opened(settings.log.target)
+        target.attach(self._loop)
+        set_up_logging(target, settings.log.level)
+        return target
+
+    def _decision_log(self, settings: Settings) -> DecisionLog:
+        flood = Flood(settings.log, Sources(settings.throttle.exempt), self._loop.call_later)
+        return DecisionLog(self.log_target, settings.log, self._tag_key, flood, self._loop.call_later)
+
+    def _hear_signals(self, lifeline: int | None) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self.stop)
+        self._loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
+        if lifeline is not None:
+            os.set_blocking(lifeline, False)
+            self._loop.add_reader(lifeline, self._parent_has_gone, lifeline)
+
+    def _begin_reload(self) -> None:
+        self._reload_task = self._loop.create_task(self._reload_at_signal())
+
+    async def _reload_at_signal(self) -> None:
+        try:
+            warnings = await self.reload()
+        except (ConfigError, SocketError, OptionError) as error:
+            log.error("goes on as before: %s", error)  # noqa: TRY400
+            return
+        if self._supply.owns_sockets:  # else the parent has told them
+            for warning in warnings:
+                log.warning("%s", warning)
+
+    def _parent_has_gone(self, lifeline: int) -> None:
+        self._loop.remove_reader(lifeline)
+        log.error("the parent process has gone: ending")
+        self.stop()
+
+    async def _finish(self) -> None:
+        """Answer all that are there: what is whole, within the deadline; the rest with a temporary failure."""
+        if self._supply.owns_sockets:
+            for bound in self._sockets.values():
+                bound.unlink()
+        for servers in (self._operators, self._watchers, self._accepting):
+            for server in servers.values():
+                server.stop()
+        connections, settings = self._daemon.connections, self._loaded.settings
+        self._loop.call_later(GRACE, connections.stop_reading)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, settings.server.shutdown_deadline - STOP_MARGIN)):
+                await connections.all_have_left()
+        connections.give_up_all("authd is stopping")
+        self._lag.stop()
+        self._decisions.left_out.tell()
+        _tell_what_was_done(self._daemon, self._lag.counters)
 
 
 def _tell_what_was_done(daemon: Daemon, lag: LagCounters) -> None:

@@ -4,30 +4,33 @@ import logging
 import os
 import socket
 import syslog
+from collections.abc import Callable
 
 from authd.config.errors import ConfigError
 from authd.config.load import Loaded
 from authd.config.settings import Settings
 from authd.daemon import notify
-from authd.daemon.backends import checks_at_once, placement, started
+from authd.daemon.backends import checks_at_once, helper_digest, of_helper, started
+from authd.daemon.settled import check_settled
 from authd.helper.parent import Helper
-from authd.helper.worker import Worker, WorkerLimits
+from authd.helper.worker import Configuration, Worker, WorkerLimits
 from authd.observe.targets import disown_logging
 from authd.unix import activation, privileges, process, sockets
 from authd.unix.privileges import Account
 from authd.unix.sockets import BoundSocket, SocketError
-from authd_backends.contract import Placement
+from authd_backends.errors import OptionError
 
 log = logging.getLogger(__name__)
 
 WORKERS_PER_CHECK = 4  # the front may give a check up before its worker is killed, and begin the next
+KEPT = 2  # configurations: while the front reloads, it is the former one that it still asks by
 BACKLOG = 1024
 NICENESS = 5  # of the workers: hashes must not keep the front from answering
 
 
 def has_backends(settings: Settings) -> bool:
     """Whether any backend of this configuration runs in the helper."""
-    return any(placement(each) is Placement.HELPER for each in settings.backends)
+    return bool(of_helper(settings))
 
 
 def bind_socket(loaded: Loaded, account: Account) -> BoundSocket:
@@ -63,35 +66,66 @@ def _check_writers(loaded: Loaded) -> None:
         raise ConfigError([f"{loaded.source}: {expected}, got one for {loaded.written_by_others}"])
 
 
-def serve(loaded: Loaded, listener: socket.socket, account: Account, lifeline: int | None = None) -> int:
+def serve(
+    loaded: Loaded,
+    listener: socket.socket,
+    account: Account,
+    load_again: Callable[[], Loaded],
+    lifeline: int | None = None,
+) -> int:
     """Serve the front, which runs as `account`, until told to stop; give the exit status.
 
-    Raises OptionError where a backend cannot work as configured.
+    SIGHUP makes it go by what `load_again` gives, or on as before where that raises. Raises OptionError where a
+    backend cannot work as configured.
     """
     settings = loaded.settings
     os.umask(0o077)
     privileges.forbid_core_dumps()
     process.become_subreaper()
-    ours = [each for each in settings.backends if placement(each) is Placement.HELPER]
-    backends = {each.name: started(each) for each in ours}
-    limits = WorkerLimits(settings.helper.check_deadline, settings.helper.max_checks, settings.helper.max_memory)
+    configurations = {helper_digest(settings): _configuration(settings)}
 
     def work(connection: socket.socket) -> None:
         _confine(connection)
-        Worker(connection, backends, loaded.digest, limits).run()
+        Worker(connection, configurations).run()
+
+    def reload() -> None:
+        try:
+            found = load_again()
+            _check_writers(found)
+            check_settled(found, settings)
+            digest = helper_digest(found.settings)
+            newest = configurations.pop(digest, None) or _configuration(found.settings)
+        except (ConfigError, OptionError) as error:
+            log.error("the helper goes on as before: %s", error)  # noqa: TRY400
+            return
+        configurations[digest] = newest
+        for outdated in list(configurations)[:-KEPT]:
+            del configurations[outdated]
+        helper.max_workers = _max_workers(found.settings)
+        log.info("the helper serves %s", ", ".join(newest.backends))
 
     helper = Helper(
         listener,
         work,
         caller_uid=account.uid,
-        max_workers=WORKERS_PER_CHECK * sum(map(checks_at_once, ours)),
+        max_workers=_max_workers(settings),
         orphan_deadline=settings.helper.check_deadline,
+        reload=reload,
         lifeline=lifeline,
     )
-    log.info("the helper serves %s at %s", ", ".join(backends), settings.helper.path)
+    log.info("the helper serves %s at %s", ", ".join(each.name for each in of_helper(settings)), settings.helper.path)
     if lifeline is None:
         notify.ready()
     return helper.run()
+
+
+def _configuration(settings: Settings) -> Configuration:
+    limits = WorkerLimits(settings.helper.check_deadline, settings.helper.max_checks, settings.helper.max_memory)
+    return Configuration({each.name: started(each) for each in of_helper(settings)}, limits)
+
+
+def _max_workers(settings: Settings) -> int:
+    return WORKERS_PER_CHECK * sum(map(checks_at_once, of_helper(settings)))
 
 
 def _confine(connection: socket.socket) -> None:

@@ -15,7 +15,7 @@ LAST_DELAY = 30.0  # seconds; each delay is twice the one before
 PROVEN = 30.0  # seconds a child has to live for the delays to begin anew
 FAILED, MISCONFIGURED = 1, 2
 DELIBERATE = (0, MISCONFIGURED)  # what a child ends with when another one would do no better
-WATCHED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+WATCHED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGIO)
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,11 @@ class Child:
     due: float = field(default=0.0, init=False)  # when to start it, on the monotonic clock
     delay: float = field(default=FIRST_DELAY, init=False)
 
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to it while it runs."""
+        if self.pid is not None:
+            os.kill(self.pid, number)
+
 
 class Keeper:
     """Starts the children in their order and ends them in the other, while `WATCHED` is blocked.
@@ -40,10 +45,22 @@ class Keeper:
     One that ends on purpose ends all, with its status; so does a signal, with 0.
     """
 
-    def __init__(self, children: Sequence[Child], let_go: Callable[[], None]) -> None:
-        """`let_go` is called once, before the children are told to end."""
-        self._children = children
+    def __init__(
+        self, children: Sequence[Child], let_go: Callable[[], None], listen: Callable[[], None] = lambda: None
+    ) -> None:
+        """`let_go` is called once, before the children are told to end; `listen` at SIGIO."""
+        self._children = list(children)
         self._let_go = let_go
+        self._listen = listen
+
+    def add(self, child: Child) -> None:
+        """Keep another child running, which is ended after those that are there."""
+        self._children.insert(0, child)
+
+    def forget(self, child: Child) -> None:
+        """End a child and start it no more."""
+        self._end(child)
+        self._children.remove(child)
 
     def run(self) -> int:
         """Keep the children running until one ends on purpose or a signal asks for the end; give the exit status."""
@@ -59,14 +76,15 @@ class Keeper:
                 _start_again_later(child, f"(pid {pid}) {cause_of_death(code)}")
 
     def _told_to_stop(self) -> bool:
-        """Wait for a signal, or until a child is due; pass SIGHUP on."""
+        """Wait for a signal, or until a child is due; pass SIGHUP on to the front, which asks for the rest."""
         due = [child.due for child in self._children if child.pid is None]
         received = (
             signal.sigtimedwait(WATCHED, max(0.0, min(due) - time.monotonic())) if due else signal.sigwaitinfo(WATCHED)
         )
         if received is not None and received.si_signo == signal.SIGHUP:
-            for pid in filter(None, (child.pid for child in self._children)):
-                os.kill(pid, signal.SIGHUP)
+            self._children[-1].send(signal.SIGHUP)
+        if received is not None and received.si_signo == signal.SIGIO:
+            self._listen()
         return received is not None and received.si_signo in STOPPING
 
     def _ended(self) -> Iterator[tuple[Child, int, int]]:

@@ -6,6 +6,7 @@ with Type=notify needs NotifyAccess=all beside it.
 
 import os
 import socket
+import time
 from contextlib import suppress
 
 PATIENCE = 1.0  # seconds for a manager that does not read
@@ -14,6 +15,11 @@ PATIENCE = 1.0  # seconds for a manager that does not read
 def ready() -> None:
     """Say that every listener answers."""
     _tell("READY=1")
+
+
+def reloading() -> None:
+    """Say that another configuration is being read; `ready` ends it (systemd.service(5), Type=notify-reload)."""
+    _tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
 def stopping() -> None:

@@ -1,15 +1,18 @@
 """Started as root without systemd: the original process keeps the listeners and the root, its children serve.
 
-The front gives its privileges up for good and holds nothing but its standard streams, the listening sockets and a pipe
-whose end tells it that the parent is gone (PR_SET_PDEATHSIG does not outlast a change of uid). Where a backend needs
+The front gives its privileges up for good and holds nothing but its standard streams, the listening sockets, a channel
+to ask for another configuration by, and a pipe whose end tells it that the parent is gone (PR_SET_PDEATHSIG does not
+outlast a change of uid). Where a backend needs
 one, the helper is a child beside it, as root and with its own socket. Whoever connects while there is no front waits
 in the backlog of the very socket that the next one accepts on.
 """
 
+import fcntl
 import logging
 import os
 import shlex
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,11 +20,16 @@ from typing import NoReturn
 
 import authd
 import authd_backends
+from authd.config.errors import ConfigError
 from authd.config.settings import ServerSettings
+from authd.daemon import channel
+from authd.daemon.channel import ChannelError, Word
+from authd.daemon.holdings import Holdings
 from authd.daemon.keeper import FAILED, MISCONFIGURED, WATCHED, Child, Keeper
 from authd.observe.targets import disown_logging
 from authd.unix import privileges, process
 from authd.unix.privileges import Account, PrivilegeError
+from authd.unix.sockets import SocketError
 from authd.unix.tcp import Listening
 from authd_backends.errors import BackendError
 
@@ -30,6 +38,7 @@ HELPER_MARGIN = 2.0  # seconds for the helper to end
 OOM_NEVER = -1000
 
 Serve = Callable[[int], int]  # takes the pipe's descriptor, at its end when the parent is; gives an exit status
+ServeFront = Callable[[int, socket.socket], int]  # takes the front's end of the channel too
 
 log = logging.getLogger(__name__)
 
@@ -55,69 +64,123 @@ def stand_in(missing_user: str, *, needs_helper: bool) -> str:
     raise PrivilegeError(f"server.user: expected a user of this system, got {missing_user!r}; make it: {command}")
 
 
-def keep_running(
-    serve: Serve,
-    sockets: Sequence[Listening],
-    account: Account,
-    *,
-    shutdown_deadline: float,
-    helper: tuple[Serve, Listening] | None = None,
-) -> int:
-    """Fork fronts that call `serve`, one after the other; `shutdown_deadline` is in seconds.
+class Parent:
+    """Forks fronts that call `serve_front`, one after the other, and with the helper's backends `serve_helper` beside.
 
-    `helper` is what a second, privileged child does, and the socket it does it at.
+    Where a front asks for another configuration it gets what `holdings` prepare, and says whether it goes by that.
     """
-    os.umask(0o077)
-    privileges.forbid_core_dumps()
-    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)  # from here on they wait until they are asked for: no races
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited as ignored, it would never come
-    oom_score = process.set_oom_score(OOM_NEVER)
-    lifeline, _held_open = os.pipe()
-    every = [*sockets, *([helper[1]] if helper else [])]
 
-    def become_front() -> int:
-        process.set_oom_score(oom_score)
-        privileges.drop_to(account)
+    def __init__(self, holdings: Holdings, serve_front: ServeFront, serve_helper: Serve) -> None:
+        self._holdings = holdings
+        self._serve_front = serve_front
+        self._serve_helper = serve_helper
+        self._lifeline, self._held_open = os.pipe()
+        self._end: socket.socket | None = None  # of the channel to the front
+        self._helper: Child | None = None
+
+    def run(self) -> int:
+        """Keep them running until told to stop, or until one ends on purpose; give the exit status."""
+        os.umask(0o077)
         privileges.forbid_core_dumps()
-        check_readable(account)
-        return serve(lifeline)
+        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)  # from here on they wait until they are asked for: no races
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited as ignored, it would never come
+        self._oom_score = process.set_oom_score(OOM_NEVER)
+        shutdown_deadline = self._holdings.loaded.settings.server.shutdown_deadline
+        front = Child("the front", self._start_front, shutdown_deadline + MARGIN)
+        self._keeper = Keeper([front], self._let_go, self._listen)
+        self._ensure_helper()
+        return self._keeper.run()
 
-    def let_go() -> None:
+    def _start_front(self) -> int:
+        self._holdings.roll_back()  # what a front that died has not taken up
+        if self._end is not None:
+            self._end.close()
+        ours, theirs = channel.pair()
+        self._end = ours
+        fcntl.fcntl(ours, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(ours, fcntl.F_SETFL, os.O_RDWR | os.O_ASYNC | os.O_NONBLOCK)  # SIGIO when it says something
+        kept = list(self._holdings.sockets.values())
+
+        def become_front() -> int:
+            process.set_oom_score(self._oom_score)
+            privileges.drop_to(self._holdings.account)
+            privileges.forbid_core_dumps()
+            check_readable(self._holdings.account)
+            return self._serve_front(self._lifeline, theirs)
+
+        with theirs:
+            return self._fork("the front", become_front, kept, theirs.fileno())
+
+    def _start_helper(self) -> int:
+        kept = [bound for bound in [self._holdings.helper_socket] if bound is not None]
+        return self._fork("the helper", lambda: self._serve_helper(self._lifeline), kept)
+
+    def _ensure_helper(self) -> None:
+        if self._helper is None and self._holdings.helper_socket is not None:
+            self._helper = Child("the helper", self._start_helper, HELPER_MARGIN)
+            self._keeper.add(self._helper)
+
+    def _listen(self) -> None:
+        """Do what the front asks for."""
+        try:
+            while self._end is not None and (word := channel.word_of(self._end)) is not None:
+                self._heed(word)
+        except ChannelError as error:
+            log.debug("the channel to the front: %s", error)
+            self._holdings.roll_back()
+            if self._end is not None:
+                self._end.close()
+                self._end = None
+        self._drop_needless_helper()
+
+    def _heed(self, word: Word) -> None:
+        match word:
+            case Word.PREPARE:
+                self._prepare()
+            case Word.COMMIT:
+                self._holdings.commit()
+            case Word.ROLL_BACK:
+                self._holdings.roll_back()
+
+    def _prepare(self) -> None:
+        assert self._end is not None
+        try:
+            offer = self._holdings.prepare()
+        except (ConfigError, SocketError) as error:
+            channel.send_problems(self._end, str(error))
+            return
+        if self._helper is not None:
+            self._helper.send(signal.SIGHUP)
+        self._ensure_helper()
+        channel.send_offer(self._end, offer)
+
+    def _drop_needless_helper(self) -> None:
+        """End a helper whose configuration was rolled back."""
+        if self._helper is not None and self._holdings.helper_socket is None:
+            self._keeper.forget(self._helper)
+            self._helper = None
+
+    def _let_go(self) -> None:
         """Give the paths free for whoever starts next; with our ends closed, the children's are the last."""
-        for bound in every:
+        for bound in self._holdings.every():
             bound.unlink()
             bound.close()
 
-    start_front = _forking("the front", become_front, sockets, every, lifeline)
-    children = [Child("the front", start_front, shutdown_deadline + MARGIN)]
-    if helper is not None:
-        serve_helper, socket = helper
-        start_helper = _forking("the helper", lambda: serve_helper(lifeline), [socket], every, lifeline)
-        children.insert(0, Child("the helper", start_helper, HELPER_MARGIN))
-    return Keeper(children, let_go).run()
-
-
-def _forking(
-    what: str, life: Callable[[], int], kept: Sequence[Listening], every: Sequence[Listening], lifeline: int
-) -> Callable[[], int]:
-    """A function that forks a child for `life`, with the sockets it keeps out of every one, and gives its pid."""
-
-    def start() -> int:
+    def _fork(self, what: str, life: Callable[[], int], kept: Sequence[Listening], *descriptors: int) -> int:
+        """Fork a child for `life`, with the sockets and descriptors it keeps out of all, and give its pid."""
         pid = os.fork()
         if pid == 0:
-            _live(what, life, kept, every, lifeline)
+            _live(what, life, kept, self._holdings.every(), {self._lifeline, *descriptors})
         return pid
-
-    return start
 
 
 def _live(
-    what: str, life: Callable[[], int], kept: Sequence[Listening], every: Sequence[Listening], lifeline: int
+    what: str, life: Callable[[], int], kept: Sequence[Listening], every: Sequence[Listening], descriptors: set[int]
 ) -> NoReturn:
     """Be the child of the fork, and never come back from it."""
     status = FAILED
     try:
-        _keep_only(kept, every, lifeline)
+        _keep_only(kept, every, descriptors)
         status = life()
     except (PrivilegeError, BackendError) as error:
         log.error("%s", error)  # noqa: TRY400  # it says what to do; where it was raised helps nobody
@@ -128,7 +191,7 @@ def _live(
         os._exit(status)
 
 
-def _keep_only(kept: Sequence[Listening], every: Sequence[Listening], lifeline: int) -> None:
+def _keep_only(kept: Sequence[Listening], every: Sequence[Listening], descriptors: set[int]) -> None:
     """Put signals back and close all that is the parent's or another child's."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the child hears it: no reason to die
     process.reset_signals(set(WATCHED) - {signal.SIGHUP})
@@ -137,7 +200,7 @@ def _keep_only(kept: Sequence[Listening], every: Sequence[Listening], lifeline: 
         if bound not in kept:
             bound.close()
     disown_logging()
-    process.close_descriptors(keep={lifeline, *(bound.socket.fileno() for bound in kept)})
+    process.close_descriptors(keep={*descriptors, *(bound.socket.fileno() for bound in kept)})
 
 
 def check_readable(account: Account) -> None:

@@ -10,11 +10,24 @@ from dataclasses import dataclass, field
 from errno import EPERM
 from pathlib import Path
 
-from authd.helper.frames import MAX_FRAME, Answer, Check, Death, Frame, FrameError, Hello, encode, split
+from authd.helper.frames import (
+    MAX_FRAME,
+    OTHER_CONFIGURATION,
+    Answer,
+    Check,
+    Death,
+    Frame,
+    FrameError,
+    Hello,
+    encode,
+    split,
+)
 from authd.unix.sockets import peer_credentials
 from authd_backends.contract import Outcome, Request, Verdict
 
 IDLE = 60.0  # seconds after which a worker that nobody needs goes
+PATIENCE = 2.0  # seconds for the helper to read the configuration that the front has read
+PAUSE = 0.05  # seconds between two looks whether it has
 
 
 # Of what workers die over a check of ours; of the first by their own timer, or for want of memory.
@@ -58,10 +71,17 @@ class HelperClient:
     async def check(self, request: Request) -> Verdict:
         """Have a worker check the request, once. The helper's absence and a worker's death are outages."""
         try:
-            question = encode(Check(request))
-            return await self._ask(self._idle_line() or await self._connect(), question)
+            return await self._check(encode(Check(request)))
         except (OSError, FrameError) as error:
             return Verdict(Outcome.UNAVAILABLE, f"helper {self._path}: {_told(error)}")
+
+    async def _check(self, question: bytes) -> Verdict:
+        end = self._clock() + PATIENCE
+        while True:
+            verdict = await self._ask(self._idle_line() or await self._connect(), question)
+            if verdict.reason != OTHER_CONFIGURATION or self._clock() >= end:
+                return verdict
+            await asyncio.sleep(PAUSE)  # both reload, and we were first
 
     async def probe(self) -> None:
         """See whether a worker is there, or can be had. Raises OSError where no helper listens.

@@ -16,6 +16,8 @@ MAX_FRAME = 24 * 1024  # bytes: the longest request (8162), its fields twice whe
 MAX_TEXT = 1024  # bytes of a reason or a name that go back
 MAX_DELAY = 3600.0  # seconds
 
+OTHER_CONFIGURATION = "front and helper have read different configurations: reload both"
+
 _LENGTH = Struct(">H")
 _DELAY = Struct(">I")  # milliseconds
 _PORT = Struct(">H")

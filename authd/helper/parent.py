@@ -35,9 +35,11 @@ class Helper:
         caller_uid: int,
         max_workers: int,
         orphan_deadline: float,
+        reload: Callable[[], None],
         lifeline: int | None = None,
     ) -> None:
-        """`caller_uid` alone may connect. `orphan_deadline`: seconds that what a check left behind may live.
+        """`caller_uid` alone may connect; `reload` is called at SIGHUP. `orphan_deadline`: seconds that what a check
+        left behind may live.
 
         `lifeline` is a pipe whose end means that this process has to end too.
         """
@@ -47,10 +49,12 @@ class Helper:
         self.refused = 0  # connections of somebody else, or too many
         self._listener = listener
         self._caller_uid = caller_uid
-        self._max_workers = max_workers
+        self.max_workers = max_workers
+        self._reload = reload
         self._lifeline = lifeline
         self._told: dict[str, float] = {}  # when which refusal was told last
         self._stopping = False
+        self._told_to_reload = False
 
     def run(self) -> int:
         """Serve until SIGTERM, SIGINT or the end of the lifeline; give the exit status."""
@@ -74,7 +78,7 @@ class Helper:
         if number in (signal.SIGTERM, signal.SIGINT):
             self._stop()
         elif number == signal.SIGHUP:
-            log.warning("reload: not yet: restart the helper to take up a new configuration")
+            self._told_to_reload = True
 
     def _stop(self) -> None:
         self._stopping = True
@@ -89,6 +93,10 @@ class Helper:
             for descriptor, _ in self._poll.poll(self._pool.patience()):
                 events.get(descriptor, partial(self._pool.front_has_gone, descriptor))()
             self._pool.tidy()
+            if self._told_to_reload:
+                self._told_to_reload = False
+                self._reload()
+                gc.freeze()
 
     def _accept(self) -> None:
         try:
@@ -100,8 +108,8 @@ class Helper:
         if caller.uid != self._caller_uid:
             expected = self._caller_uid
             self._refuse(connection, "refused uid %d (pid %d): expected uid %d", caller.uid, caller.pid, expected)
-        elif len(self._pool) >= self._max_workers:
-            self._refuse(connection, "refused a connection: all %d workers are busy", self._max_workers)
+        elif len(self._pool) >= self.max_workers:
+            self._refuse(connection, "refused a connection: all %d workers are busy", self.max_workers)
         else:
             self._pool.fork(connection)
 

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from errno import EBADF
 from pathlib import Path
 
-from authd.helper.frames import MAX_FRAME, Answer, Check, Frame, FrameError, Hello, encode, split
+from authd.helper.frames import MAX_FRAME, OTHER_CONFIGURATION, Answer, Check, Frame, FrameError, Hello, encode, split
 from authd.unix.kill_timer import KillTimer
 from authd_backends.contract import Backend, Outcome, Request, Verdict
 
 log = logging.getLogger(__name__)
 
+FRAME_DEADLINE = 5.0  # seconds for the first check to come, the rest of any frame, an answer to be taken
 MAX_DESCRIPTOR = 256  # a number that only a leak comes to; at 1024 modules that use select(2) would break
 PAGE = resource.getpagesize()
 
@@ -31,7 +32,14 @@ class WorkerLimits:
     check_deadline: float  # seconds
     max_checks: int
     max_memory: int  # bytes, resident
-    frame_deadline: float = 5.0  # seconds for the first check to come, the rest of any frame, an answer to be taken
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a worker goes by."""
+
+    backends: Mapping[str, Backend]
+    limits: WorkerLimits
 
 
 class _Ended(Exception):  # noqa: N818  # not an error
@@ -42,13 +50,15 @@ class Worker:
     """Answers the checks of one connection until it is closed, or until it is time for a fresh process."""
 
     def __init__(
-        self, connection: socket.socket, backends: Mapping[str, Backend], configuration: bytes, limits: WorkerLimits
+        self,
+        connection: socket.socket,
+        configurations: Mapping[bytes, Configuration],
+        frame_deadline: float = FRAME_DEADLINE,
     ) -> None:
-        """`configuration`: the digest of what this side read. `connection` blocks."""
+        """`configurations`: what this side has read, by its digest; the front names one. `connection` blocks."""
         self._connection = connection
-        self._backends = backends
-        self._configuration = configuration
-        self._limits = limits
+        self._configurations = configurations
+        self._frame_deadline = frame_deadline
         self._buffer = bytearray()
         self._checks = 0
         self._timer = KillTimer()
@@ -62,33 +72,31 @@ class Worker:
         Raises OSError where a check has taken the connection away.
         """
         with suppress(_Ended, FrameError, ConnectionError, TimeoutError):
-            end = time.monotonic() + self._limits.frame_deadline
+            end = time.monotonic() + self._frame_deadline
             hello, check = self._receive(end), self._receive(end)  # nobody connects without a question
             if not isinstance(hello, Hello):
                 raise FrameError("expected Hello")
-            backend = self._backends.get(hello.backend)
-            if backend is None:
-                self._refuse(f"the helper has no backend {hello.backend}")
-            elif hello.configuration != self._configuration:
-                self._refuse("front and helper have read different configurations: restart both")
+            configuration = self._configurations.get(hello.configuration)
+            if configuration is None:
+                self._send(_refusal(OTHER_CONFIGURATION))  # the front says so, if it does not end with a reload of both
+            elif (backend := configuration.backends.get(hello.backend)) is None:
+                reason = f"the helper has no backend {hello.backend}"
+                log.error("%s", reason)
+                self._send(_refusal(reason))
             else:
-                while self._answer(check, backend):
+                while self._answer(check, backend, configuration.limits):
                     check = self._receive()
 
-    def _refuse(self, reason: str) -> None:
-        log.error("%s", reason)
-        self._send(Answer(Verdict(Outcome.UNAVAILABLE, reason), is_last=True))
-
-    def _answer(self, check: Frame, backend: Backend) -> bool:
+    def _answer(self, check: Frame, backend: Backend, limits: WorkerLimits) -> bool:
         """Answer one check and tell whether this process is fit for another."""
         if not isinstance(check, Check):
             raise FrameError("expected Check")
-        self._timer.arm(self._limits.check_deadline)
+        self._timer.arm(limits.check_deadline)
         verdict = _checked(backend, check.request)
         if os.getpid() != self._pid:
             os._exit(1)  # a module has forked and returned twice: what its child says is nobody's answer
         self._check_connection()
-        is_last = self._is_worn()
+        is_last = self._is_worn(limits)
         self._timer.disarm()
         self._send(Answer(verdict, is_last))
         return not is_last
@@ -98,22 +106,22 @@ class Worker:
         if os.fstat(self._connection.fileno()).st_ino != self._inode:
             raise OSError(EBADF, "expected the connection, got what a check has opened in its place")
 
-    def _is_worn(self) -> bool:
+    def _is_worn(self, limits: WorkerLimits) -> bool:
         """Whether a fresh process is better: modules leak, and may change who this one is."""
         self._checks += 1
         return (
-            self._checks >= self._limits.max_checks
+            self._checks >= limits.max_checks
             or _ids() != self._ids
             or _has_children()
             or _leaks_descriptors(self._connection)
-            or _has_grown(self._limits.max_memory)
+            or _has_grown(limits.max_memory)
         )
 
     def _receive(self, end: float | None = None) -> Frame:
         """Wait for a frame to begin, at most to `end` on the monotonic clock; one that has begun is bounded anyhow."""
         while (frame := split(self._buffer)) is None:
             if end is None and self._buffer:
-                end = time.monotonic() + self._limits.frame_deadline
+                end = time.monotonic() + self._frame_deadline
             self._connection.settimeout(None if end is None else _left(end))
             data = self._connection.recv(MAX_FRAME)
             if not data:
@@ -122,8 +130,12 @@ class Worker:
         return frame
 
     def _send(self, frame: Frame) -> None:
-        self._connection.settimeout(self._limits.frame_deadline)
+        self._connection.settimeout(self._frame_deadline)
         self._connection.sendall(encode(frame))
+
+
+def _refusal(reason: str) -> Answer:
+    return Answer(Verdict(Outcome.UNAVAILABLE, reason), is_last=True)
 
 
 def _left(end: float) -> float:

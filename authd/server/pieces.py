@@ -22,6 +22,8 @@ class BackendAtWork:
     placement: Placement
     member: Member
     durations: Histogram  # of its checks
+    close: Callable[[], None]  # lets go of everything, when nothing is under way; may block
+    made_for: object = None  # what else it was made of: differs where another has to be made
     slots: int = 0  # checks at once; one more is kept for who brings the password last accepted
     queue: BackendQueue | None = None  # None: it answers at once
     helper: HelperClient | None = None

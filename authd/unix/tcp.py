@@ -8,7 +8,7 @@ from authd.unix.sockets import SocketError
 
 
 class Listening(Protocol):
-    """What a listening socket is to those who pass it on, be it a `sockets.BoundSocket` or a `TcpSocket`."""
+    """What a listening socket is to those who pass it on, be it a `sockets.BoundSocket` or a `PlainSocket`."""
 
     socket: socket.socket
 
@@ -22,10 +22,10 @@ class Listening(Protocol):
     def close(self) -> None: ...
 
 
-class TcpSocket:
-    """A listening socket, non-blocking. Nothing but the socket has to be taken back: no file, no lock."""
+class PlainSocket:
+    """A listening socket, non-blocking, of which nothing has to be taken back: no file of ours, no lock."""
 
-    def __init__(self, listening: socket.socket, where: str) -> None:
+    def __init__(self, listening: socket.socket, where: Path | str) -> None:
         self.socket = listening
         self.path = where
 
@@ -39,7 +39,7 @@ class TcpSocket:
         self.socket.close()
 
 
-def bind(where: str, backlog: int) -> TcpSocket:
+def bind(where: str, backlog: int) -> PlainSocket:
     """Listen at ``ADDRESS:PORT`` or ``[ADDRESS]:PORT``; of a name with several addresses at the first.
 
     Raises SocketError.
@@ -59,4 +59,4 @@ def bind(where: str, backlog: int) -> TcpSocket:
             raise
     except OSError as error:
         raise SocketError(f"{where}: expected to listen there, got: {error.strerror or error}") from error
-    return TcpSocket(listening, where)
+    return PlainSocket(listening, where)

@@ -16,9 +16,26 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from authd.config.load import parse
 from authd.daemon import parent
+from authd.daemon.holdings import Holdings
+from authd.daemon.openings import exchange
 from authd.unix.privileges import account
-from authd.unix.sockets import BoundSocket, bind
+from authd.unix.tcp import Listening
+
+CONFIGURATION = """
+[server]
+user = "{user}"
+shutdown_deadline = "{deadline}s"
+[[listeners]]
+path = "{path}"
+mode = "0666"
+[backends.users]
+type = "passwd-file"
+path = "{path}-users"
+[control]
+path = "{path}-control"
+"""
 
 log = logging.getLogger(__name__)
 
@@ -29,19 +46,20 @@ class Stop(Exception):  # noqa: N818  # no error
 
 def main(path: str, user: str, shutdown_deadline: str, first: str = "") -> int:
     logging.basicConfig(format="%(message)s", level="INFO")
-    bound = bind(Path(path), mode=0o666, owner=None, group=None, backlog=128)
+    loaded = parse(
+        "small", CONFIGURATION.format(path=path, deadline=f"{float(shutdown_deadline):g}", user=user).encode()
+    )
+    sockets = exchange({}, loaded.settings, is_root=True).sockets
+    bound = sockets[f"listener {path}"]
     secret = os.open("/etc/shadow", os.O_RDONLY)
     os.dup2(secret, 300)
     os.set_inheritable(300, True)
-    return parent.keep_running(
-        lambda lifeline: serve(bound, lifeline, first),
-        [bound],
-        account(user),
-        shutdown_deadline=float(shutdown_deadline),
-    )
+    return parent.Parent(
+        Holdings(loaded, sockets, account(user)), lambda lifeline, _: serve(bound, lifeline, first), lambda _: 1
+    ).run()
 
 
-def serve(bound: BoundSocket, lifeline: int, first: str) -> int:
+def serve(bound: Listening, lifeline: int, first: str) -> int:
     signal.signal(signal.SIGTERM, stop)
     try:
         log.info("starting")
@@ -69,7 +87,7 @@ def reload(number: int, frame: FrameType | None) -> None:
     log.info("told to reload")
 
 
-def answer(bound: BoundSocket) -> int | None:
+def answer(bound: Listening) -> int | None:
     connection, _ = bound.socket.accept()
     with connection:
         connection.setblocking(True)
@@ -82,7 +100,7 @@ def answer(bound: BoundSocket) -> int | None:
     return status
 
 
-def obey(command: str, bound: BoundSocket) -> int | None:
+def obey(command: str, bound: Listening) -> int | None:
     match command.split():
         case ["end", status]:
             return int(status)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from authd.helper.parent import Helper
-from authd.helper.worker import Worker, WorkerLimits
+from authd.helper.worker import Configuration, Worker, WorkerLimits
 from authd.unix import process
 from authd.unix.sockets import bind
 from authd_backends import Outcome, Placement, Request, Verdict
@@ -138,14 +138,14 @@ def main(
     bound = bind(Path(path), mode=0o666, owner=None, group=None, backlog=1024)
     process.become_subreaper()
     backends = {"deeds": Deeds(Path(path).parent)}
-    limits = WorkerLimits(float(check_deadline), int(max_checks), int(max_memory), float(frame_deadline))
+    limits = WorkerLimits(float(check_deadline), int(max_checks), int(max_memory))
 
     def work(connection: socket.socket) -> None:
         process.die_with_parent()
         process.close_descriptors(keep={connection.fileno()})
         os.environ.clear()
         os.environ["PATH"] = "/usr/bin:/bin"
-        Worker(connection, backends, DIGEST, limits).run()
+        Worker(connection, {DIGEST: Configuration(backends, limits)}, float(frame_deadline)).run()
 
     helper = Helper(
         bound.socket,
@@ -153,6 +153,7 @@ def main(
         caller_uid=int(uid),
         max_workers=int(max_workers),
         orphan_deadline=float(check_deadline),
+        reload=lambda: log.info("reloading"),
     )
     log.info("serving")
     status = helper.run()

@@ -169,8 +169,8 @@ def test_the_front_is_nobody_and_has_nothing_of_root(running: Running) -> None:
     assert report["capabilities"] == [0, 0, 0, 0]
 
 
-def test_the_front_holds_its_listeners_and_the_lifeline_and_no_other_descriptor(running: Running) -> None:
-    assert running.report()["descriptors"] == ["connection", "listener", "pipe"]
+def test_the_front_holds_its_listeners_the_lifeline_and_the_channel_and_no_other_descriptor(running: Running) -> None:
+    assert running.report()["descriptors"] == [*["connection"] * 2, *["listener"] * 2, "pipe"]
 
 
 def test_the_front_starts_with_signals_and_oom_score_of_a_fresh_process(running: Running) -> None:
@@ -265,13 +265,13 @@ def test_told_to_stop_both_end_and_whoever_waits_is_answered(running: Running, n
 
 
 def test_a_front_that_does_not_end_is_killed_in_the_end(start: Callable[..., Running]) -> None:
-    running = start("be deaf", shutdown_deadline=0.0)
+    running = start("be deaf", shutdown_deadline=1.0)
     running.wait_for("serving")
     front = running.report()["pid"]
 
     assert running.end() == 1
 
-    assert f"the front (pid {front}) did not end within 2 s: killing it" in running.output
+    assert f"the front (pid {front}) did not end within 3 s: killing it" in running.output
     assert gone(front)
     assert not running.path.exists()
 
@@ -289,7 +289,7 @@ def test_another_can_start_while_the_front_still_answers(start: Callable[..., Ru
 
 
 def test_whoever_is_left_in_the_backlog_is_told_by_the_end_of_the_stream(start: Callable[..., Running]) -> None:
-    running = start("be deaf", shutdown_deadline=0.0)
+    running = start("be deaf", shutdown_deadline=1.0)
     running.wait_for("serving")
     os.kill(running.report()["pid"], signal.SIGSTOP)
 

@@ -55,11 +55,13 @@ TAKEN_OVER = f"""
 import asyncio, sys, time
 from pathlib import Path
 from authd.config.load import load
+from authd.daemon.backends import helper_digest
 from authd.helper.client import HelperClient
 from authd_backends import Request, Secret
 
 async def ask():
-    client = HelperClient("pam", Path("{HELPER_SOCKET}"), load(Path("{CONFIGURATION}")).digest, 1, time.monotonic)
+    read = helper_digest(load(Path("{CONFIGURATION}")).settings)
+    client = HelperClient("pam", Path("{HELPER_SOCKET}"), read, 1, time.monotonic)
     for service in sys.argv[1:]:
         verdict = await client.check(Request("alice", Secret(b"secret"), service=service))
         print(verdict.outcome.value, verdict.reason)

@@ -160,7 +160,7 @@ def test_a_dangling_link_is_an_error_and_never_the_default(tmp_path: Path, monke
 @given(st.binary(max_size=200) | st.text('[]{}"=.\n ab#', max_size=80).map(str.encode))
 def test_no_bytes_at_all_make_it_raise_anything_but_its_own_error(content: bytes) -> None:
     with pytest.raises(ConfigError) as caught:
-        loading._loaded("F", content)
+        loading.parse("F", content)
 
     assert all(line.startswith("F:") and line.isprintable() for line in caught.value.problems)
 

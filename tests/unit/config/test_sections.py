@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from authd.config.default import default_listener
 from authd.config.errors import ConfigError
-from authd.config.load import _loaded
+from authd.config.load import parse
 from authd.config.settings import (
     BackendSettings,
     CacheSettings,
@@ -428,6 +428,6 @@ tables = st.dictionaries(sections, st.one_of(entries, st.lists(entries, max_size
 def test_no_values_at_all_make_it_raise_anything_but_its_own_error(table: dict[str, Any]) -> None:
     text = "".join(f"{quoted(key)} = {_toml(value)}\n" for key, value in table.items())
     try:
-        _loaded("F", text.encode(), os.stat_result((0o100604, *[0] * 9)))
+        parse("F", text.encode(), os.stat_result((0o100604, *[0] * 9)))
     except ConfigError as error:
         assert all(re.match(r"F:[0-9]+: ", line) and line.isprintable() for line in error.problems)

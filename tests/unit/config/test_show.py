@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authd.config.load import _loaded
+from authd.config.load import parse
 from authd.config.settings import (
     BackendSettings,
     CacheSettings,
@@ -33,7 +33,7 @@ from tests.unit.config.test_sections import EVERYTHING
 
 
 def shown_again(settings: Settings) -> Settings:
-    return _loaded("F", show(settings, "F").encode()).settings
+    return parse("F", show(settings, "F").encode()).settings
 
 
 def test_every_key_stands_with_its_value_in_force(tmp_path: Path) -> None:

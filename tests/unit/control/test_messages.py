@@ -72,8 +72,11 @@ def test_any_object_is_a_command_or_an_error(message: dict[str, object]) -> None
         (b"\xff\xfe\xfd", "expected a line of JSON"),
         (b"[" * 60_000, "expected a line of JSON"),
         (b'["status"]', "expected a JSON object"),
-        (b"{}", "command: expected one of status, flush, throttle-list, throttle-clear, explain"),
-        (b'{"command": ["status"]}', "command: expected one of status, flush, throttle-list, throttle-clear, explain"),
+        (b"{}", "command: expected one of status, flush, throttle-list, throttle-clear, explain, reload, drain"),
+        (
+            b'{"command": ["status"]}',
+            "command: expected one of status, flush, throttle-list, throttle-clear, explain, reload, drain",
+        ),
         (b'{"command": "status", "user": "alice"}', "status: expected no field, got another field"),
         (b'{"command": "flush", "name": "alice"}', "flush: expected user, got another field"),
         (b'{"command": "flush", "user": null}', "flush: user: expected a text"),

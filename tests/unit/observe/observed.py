@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from authd.config.load import load
-from authd.daemon.assembly import assemble
+from authd.daemon.assembly import assemble, backends_at_work
 from authd.server.pieces import Pieces
 
 CONFIGURATION = """
@@ -34,6 +34,7 @@ def pieces_of(directory: Path, **probes: Probe | None) -> Pieces:
     """Give the pieces, with the probes of the backends that are named replaced."""
     file = directory / "authd.toml"
     file.write_text(CONFIGURATION)
-    pieces = assemble(load(file), lambda _: None, 100).pieces
+    settings = load(file).settings
+    pieces = assemble(settings, backends_at_work(settings), lambda _: None, 100).pieces
     backends = [replace(each, probe=probes.get(each.settings.name, each.probe)) for each in pieces.backends]
     return replace(pieces, backends=backends)

@@ -1,0 +1,91 @@
+"""Where a front has another configuration and its sockets from: it opens them itself, or its parent does."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from authd.config.errors import ConfigError
+from authd.config.load import Loaded, load, parse
+from authd.daemon import channel
+from authd.daemon.channel import ChannelError, Word
+from authd.daemon.openings import Sockets, exchange
+from authd.daemon.settled import check_settled
+from authd.unix.tcp import Listening, PlainSocket
+
+PATIENCE = 10.0  # seconds for the parent to answer
+
+
+@dataclass(frozen=True, slots=True)
+class Supplied:
+    """A configuration, ready to be gone by."""
+
+    loaded: Loaded
+    sockets: dict[str, Listening]
+    commit: Callable[[], None]
+    roll_back: Callable[[], None]
+
+
+class Supply(Protocol):
+    async def another(self, loaded: Loaded, sockets: Sockets) -> Supplied:
+        """Give what the file says now to who goes by `loaded` and `sockets`. Raises ConfigError and SocketError."""
+
+    @property
+    def owns_sockets(self) -> bool:
+        """Whether who is supplied removes the files of its sockets at the end."""
+
+
+class OwnSupply:
+    """A front without a parent opens its sockets itself."""
+
+    async def another(self, loaded: Loaded, sockets: Sockets) -> Supplied:
+        found = load(loaded.path)
+        check_settled(found, loaded.settings)
+        exchanged = exchange(sockets, found.settings, loaded.settings, is_root=False)
+        return Supplied(found, exchanged.sockets, exchanged.commit, exchanged.roll_back)
+
+    @property
+    def owns_sockets(self) -> bool:
+        return True
+
+
+class ParentSupply:
+    """A front below a privileged parent asks it."""
+
+    def __init__(self, end: socket.socket) -> None:
+        """`end`: the front's of the channel."""
+        self._end = end
+        end.setblocking(True)
+        end.settimeout(PATIENCE)
+
+    async def another(self, loaded: Loaded, sockets: Sockets) -> Supplied:
+        try:
+            self._end.send(Word.PREPARE.value)
+            offer = await asyncio.to_thread(channel.receive_offer, self._end)
+        except (ChannelError, OSError) as error:
+            raise ConfigError(str(error).splitlines()) from None
+        try:
+            found = parse(offer.source, offer.content, path=loaded.path)
+        except ConfigError:
+            self._roll_back(offer.added.values())
+            raise
+        known: dict[str, Listening] = {
+            key: PlainSocket(each, key.partition(" ")[2]) for key, each in offer.added.items()
+        }
+        known |= {key: bound for key, bound in sockets.items() if key in offer.kept}
+        return Supplied(found, known, lambda: self._say(Word.COMMIT), lambda: self._roll_back(offer.added.values()))
+
+    @property
+    def owns_sockets(self) -> bool:
+        return False
+
+    def _roll_back(self, added: Iterable[socket.socket]) -> None:
+        for each in added:
+            each.close()
+        self._say(Word.ROLL_BACK)
+
+    def _say(self, word: Word) -> None:
+        with suppress(OSError):  # the parent has gone: the front learns of that elsewhere
+            self._end.send(word.value)
