@@ -16,7 +16,7 @@ from authd_backends.templates import NAMES, Template
 
 # "ldap://host", "ldaps://[::1]:636/", "ldapi://%2Frun%2Fslapd%2Fldapi": one server each, and nothing behind it
 _URI = re.compile(r"(?:ldaps?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?|ldapi://[\w%./-]*)/?", re.ASCII)
-_LOOPBACK = re.compile(r"ldap://(?:localhost|127\.[0-9.]+|\[::1\])(?::|/|\Z)")
+_LOOPBACK = re.compile(r"ldap://(?:localhost|127(?:\.[0-9]+){3}|\[::1\])(?::|/|\Z)")
 _MAX_SECRET = 4096  # bytes of a password_file
 
 Step = Annotated[float, Duration(minimum=0.05, maximum=60)]
