@@ -19,7 +19,7 @@ max_connections = {max_connections}
 superuser_reserved_connections = 2
 shared_buffers = 16MB
 fsync = off
-log_statement = all
+log_statement = {logged}
 log_connections = on
 log_line_prefix = '%q%u@%d '
 """
@@ -33,9 +33,9 @@ hostssl   mail   all     all scram-sha-256
 
 
 class PostgreSQL:
-    """A cluster of its own port. Its log holds every statement; `_USER` of the box is its superuser."""
+    """A cluster of its own port. Its log holds every statement, unless told otherwise."""
 
-    def __init__(self, box: Box, *, port: int = 5432, max_connections: int = 40) -> None:
+    def __init__(self, box: Box, *, port: int = 5432, max_connections: int = 40, logged: str = "all") -> None:
         self.box = box
         self.port = port
         self.sockets = Path(f"/run/postgresql-{port}")
@@ -46,7 +46,8 @@ class PostgreSQL:
         password = box.run(["mktemp"], user=_USER).stdout.strip()
         box.write(password, os.urandom(16).hex(), owner=_USER, mode=0o600)
         box.run([_PROGRAMS / "initdb", *initdb, f"--pwfile={password}", "-D", self._data], user=_USER)
-        self.configure(_CONFIGURATION.format(port=port, sockets=self.sockets, max_connections=max_connections))
+        settings = {"port": port, "sockets": self.sockets, "max_connections": max_connections, "logged": logged}
+        self.configure(_CONFIGURATION.format(**settings))
         self._write("pg_hba.conf", _ACCESS)
 
     def configure(self, lines: str) -> None:
@@ -71,16 +72,19 @@ class PostgreSQL:
 
     def freeze(self) -> None:
         """Stop every process of it, so that connections stay open and nothing is answered."""
-        for pid in self._processes():
+        self._process.freeze()  # first, so that there will be no others
+        self._frozen = _children(self._process.pid)
+        for pid in self._frozen:
             os.kill(pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        for pid in self._processes():
+        for pid in self._frozen:
             os.kill(pid, signal.SIGCONT)
+        self._process.thaw()
 
     def execute(self, statements: str, database: str = _USER) -> str:
         """Run statements of the superuser and give what they print, a row a line, columns cut by ``|``."""
-        psql = ["psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-h", self.sockets, "-p", str(self.port), "-d", database]
+        psql = ["psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-h", str(self.sockets), "-p", str(self.port), "-d", database]
         return self.box.run(psql, input=statements, user=_USER).stdout.strip()
 
     @property
@@ -97,10 +101,17 @@ class PostgreSQL:
     def process(self) -> Process:
         return self._process
 
-    def _processes(self) -> list[int]:
-        leader = self._process.pid
-        children = Path(f"/proc/{leader}/task/{leader}/children").read_text().split()
-        return [leader, *map(int, children)]
-
     def _write(self, name: str, content: str) -> None:
         self.box.write(self._data / name, content, mode=0o600, owner=_USER, group=_USER)
+
+
+def _children(parent: int) -> list[int]:
+    """Give its children; /proc/PID/task/PID/children may leave some out while others end (proc(5))."""
+    return [int(process.name) for process in Path("/proc").glob("[0-9]*") if _parent_of(process) == parent]
+
+
+def _parent_of(process: Path) -> int | None:
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return None

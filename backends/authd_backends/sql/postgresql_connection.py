@@ -9,7 +9,9 @@ import asyncio
 import re
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal
+from ipaddress import ip_address
 
 from psycopg import Error, OperationalError, pq
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, PollingStatus
@@ -110,7 +112,9 @@ class Connection:
 
 
 async def addresses_of(host: str, port: int) -> list[str]:
-    """Look a host's addresses up, on a thread. Raises OSError."""
+    """Look a host's addresses up, on a thread; an address is its own. Raises OSError."""
+    with suppress(ValueError):
+        return [str(ip_address(host))]
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(place[0]) for *_, place in found))
 
