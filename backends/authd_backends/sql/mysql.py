@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import struct
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn
@@ -15,7 +16,7 @@ from authd_backends.sql.mysql_connection import Connection, Cursor, context_of
 from authd_backends.sql.options import Server, ServerOptions, check_server_options, password_of, uses_tls
 from authd_backends.sql.pool import Crowded, Down, Lost, Refused
 from authd_backends.sql.query import Statement, Values
-from authd_backends.sql.rows import MAX_ROWS, Table
+from authd_backends.sql.rows import MAX_ROWS, NO_ROWS, Table
 from authd_backends.sql.schemas import Dialect
 
 PORT = 3306
@@ -27,6 +28,9 @@ _LOST = {1053, 1152, 1184, 1927, 3169, 4031}  # shuts down, aborted, killed, idl
 _CLIENT = range(2000, 3000)  # what the client's side says: no route, no answer, no TLS
 _MISTAKES = {1044, 1045, 1046, 1049, 1054, 1064, 1142, 1143, 1146, 1267, 1270, 1271, 1305, 1370, 1698}  # rights, syntax
 _FOREIGN_TEXT = {1267, 1270, 1271, 1300, 3854, 3988}  # a value that the column's character set does not have
+
+_NONSENSE = (AssertionError, IndexError, KeyError, ValueError, struct.error)  # PyMySQL's, of what is not its protocol
+_FAILURES = (OSError, Error, *_NONSENSE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +100,7 @@ class _Driver:
             connection.abort()
             if isinstance(error, TimeoutError):
                 raise Down(f"expected a connection within {self._options.connect_deadline:g} s, got none") from error
-            if isinstance(error, OSError | Error):
+            if isinstance(error, _FAILURES):
                 _raise(error, Down)
             raise
         return connection
@@ -117,9 +121,9 @@ class _Driver:
                 return Table(tuple(column[0] for column in cursor.description or ()), await cursor.fetchall())
         except TimeoutError as error:
             raise Down(f"expected rows within {self._options.query_deadline + _MARGIN:g} s, got none") from error
-        except (OSError, Error) as error:
+        except _FAILURES as error:
             if _code(error) in _FOREIGN_TEXT and not all((value or "").isascii() for value in values.values()):
-                return Table((), ())
+                return NO_ROWS
             _raise(error, Lost)
 
     async def ping(self, connection: Connection) -> None:
@@ -129,7 +133,7 @@ class _Driver:
                 await connection.ping(reconnect=False)
         except TimeoutError as error:
             raise Down(f"expected a sign of life within {self._options.query_deadline:g} s, got none") from error
-        except (OSError, Error) as error:
+        except _FAILURES as error:
             _raise(error, Lost)
 
     def _connection(self, server: Server) -> Connection:
@@ -181,6 +185,8 @@ def _code(error: BaseException) -> int | None:
 
 def _text(error: BaseException) -> str:
     innermost = _innermost(error)
+    if isinstance(innermost, _NONSENSE) and not isinstance(innermost, OSError):  # as a wrong certificate is
+        return f"expected the protocol of MySQL, got something else: {type(innermost).__name__}"
     return str(innermost.args[-1] if innermost.args else type(innermost).__name__)
 
 

@@ -18,7 +18,7 @@ from authd_backends.sql.options import Server, ServerOptions, check_server_optio
 from authd_backends.sql.pool import Crowded, Down, Lost, Refused
 from authd_backends.sql.postgresql_connection import TEXT, Connection, StatementError, addresses_of
 from authd_backends.sql.query import Statement, Values
-from authd_backends.sql.rows import Table
+from authd_backends.sql.rows import NO_ROWS, Table
 from authd_backends.sql.schemas import Dialect
 
 PORT = 5432
@@ -127,7 +127,7 @@ class _Driver:
             raise Lost(_one_line(error)) from error
         except StatementError as error:
             if error.state in _FOREIGN_TEXT and not all((value or "").isascii() for value in values.values()):
-                return Table((), ())
+                return NO_ROWS
             _raise(error)
 
     async def _rows(self, connection: Connection, statement: Statement, values: Values) -> Table:

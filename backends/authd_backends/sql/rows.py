@@ -29,6 +29,9 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[object]]
 
 
+NO_ROWS = Table(("password",), ())
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A row as it was understood; `refusal` is what it comes to whatever the password, None for none."""
@@ -49,10 +52,15 @@ def check_columns(columns: Sequence[str], option: str) -> None:
 
 
 def entries(table: Table, now: datetime) -> list[Entry]:
-    """Understand the rows. Raises Unavailable where there are too many, of several users, or one cannot be read."""
+    """Understand the rows.
+
+    Raises Unavailable where there are too many, of several users, without a password, or one cannot be read.
+    """
     if len(table.rows) > MAX_ROWS:
         raise Unavailable(f"rows: expected at most {MAX_ROWS} for one login, got more")
     names = [column.lower() for column in table.columns]
+    if "password" not in names:
+        raise Unavailable("rows: expected a column password, got none")
     found = [_entry(dict(zip(names, row, strict=True)), now) for row in table.rows]
     if len({entry.user for entry in found}) > 1:
         raise Unavailable("rows: expected those of one user, got several")
