@@ -14,7 +14,7 @@ from tests.servers.process import wait_until
 from tests.servers.sasl import DATABASE
 from tests.servers.saslauthd import DIRECTORY, Saslauthd
 
-PACKAGES = ("sasl2-bin", "mariadb-server", "libpam-mysql")
+PACKAGES = ("sasl2-bin", "mariadb-server", "libpam-mysql", "slapd", "ldap-utils")
 FEW = 100  # users
 SYSTEM_USERS = 64  # one for each client
 SCRAPED_BACKENDS = 20

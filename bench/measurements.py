@@ -17,6 +17,7 @@ from bench.contenders import (
 from bench.databases import PASSWORD
 from bench.flood import rows_of_good_logins
 from bench.generator import Sample, hashes_a_second, load
+from bench.ldap import on_ldap
 from bench.mysql import BCRYPT, PLAIN, on_mysql
 from bench.report import Compared, Measured, Row
 from bench.rounds import interleaved
@@ -52,6 +53,7 @@ class Users(TypedDict):
 _IN_SASLDB: Users = {"users": FEW, "password": "secret%d"}
 _OF_THE_SYSTEM: Users = {"users": SYSTEM_USERS, "password": PASSWORD}
 _OF_SHADOW: Users = {**_OF_THE_SYSTEM, "service": "pop"}
+_HASHED: Users = {"users": FEW, "password": PASSWORD}
 _IN_MYSQL: Users = {"users": FEW, "password": "secret%d", "service": PLAIN}
 _IN_MYSQL_HASHED: Users = {"users": FEW, "password": PASSWORD, "service": BCRYPT}
 
@@ -75,6 +77,12 @@ def rows(contenders: Contenders, plan: Plan) -> Iterator[Row]:
         yield from _beside_saslauthd(contenders, plan, work, _IN_MYSQL, at_least=5.0)
         yield from _beside_saslauthd(
             contenders, plan, f"{work}, bcrypt", _IN_MYSQL_HASHED, at_least=0.95, p99_at_most=None, crowds=(16,)
+        )
+    with on_ldap(contenders):
+        yield from _beside_saslauthd(contenders, plan, "ldap, search and bind", _IN_SASLDB, at_least=2.0)
+    with on_ldap(contenders, bcrypt=True):
+        yield from _beside_saslauthd(
+            contenders, plan, "ldap, bcrypt", _HASHED, at_least=0.95, p99_at_most=None, crowds=(16,)
         )
     yield from rows_of_good_logins(contenders, plan.guessers, plan.logins)
     yield _start(contenders, plan)

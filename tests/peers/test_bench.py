@@ -5,8 +5,15 @@ import sys
 
 from tests.servers.box import CHECKOUT
 
-PACKAGES = ("sasl2-bin", "mariadb-server", "libpam-mysql")
-WORKS = ("sasldb, uncached", "cached", "cached, scraped each second", "pam_permit", "mysql, beside pam_mysql")
+PACKAGES = ("sasl2-bin", "mariadb-server", "libpam-mysql", "slapd", "ldap-utils")
+WORKS = (
+    "sasldb, uncached",
+    "cached",
+    "cached, scraped each second",
+    "pam_permit",
+    "mysql, beside pam_mysql",
+    "ldap, search and bind",
+)
 TARGETS = ("other users", "this very user")
 WAYS = ("uncached", "cached")
 
@@ -22,6 +29,7 @@ def test_everything_that_was_promised_is_measured() -> None:
         *(f"| {work}, {each}{what} |" for work in WORKS for each in clients for what in ("", ": p99")),
         "| shadow, yescrypt, beside crypt_r |",
         "| mysql, beside pam_mysql, bcrypt, 16 clients |",
+        "| ldap, bcrypt, 16 clients |",
         *(f"| good login, pam_unix, 20 guessers at {target}, {way}: p50 " for target in TARGETS for way in WAYS),
         "| sasldb, 2,000 users beside 100, 4 clients |",
         "| passwd-file, 2,000 users beside 100, 4 clients |",

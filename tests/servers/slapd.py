@@ -118,7 +118,14 @@ class Slapd:
     """A server at port 389 of an address, 636 too where a folder has `make_certificates`'s files, and at a socket."""
 
     def __init__(
-        self, box: Box, entries: str, *, address: str = "127.0.0.1", tls: str = "", descriptors: int = 1024
+        self,
+        box: Box,
+        entries: str,
+        *,
+        address: str = "127.0.0.1",
+        tls: str = "",
+        descriptors: int = 1024,
+        log_level: str = "stats",
     ) -> None:
         """`descriptors` is how many it may have open, connections and all."""
         self.box = box
@@ -128,6 +135,7 @@ class Slapd:
         self.socket_uri = f"ldapi://%2Frun%2F{self.name}%2Fldapi"
         box.run(["rm", "-rf", f"/run/{self.name}"])
         box.make_directory(f"/run/{self.name}/data")
+        self._log_level = log_level
         self._limit = f"--nofile={descriptors}:{descriptors}"
         external = f'authz-regexp "gidNumber=0.uidNumber=0,cn=peercred,cn=external,cn=auth" "{SERVICE}"\n'
         configuration = _CONFIGURATION.format(
@@ -154,7 +162,17 @@ class Slapd:
 
     def start(self) -> None:
         """Return when it answers."""
-        command = ["prlimit", self._limit, "slapd", "-d", "stats", "-f", self._configuration, "-h", self._listeners]
+        command = [
+            "prlimit",
+            self._limit,
+            "slapd",
+            "-d",
+            self._log_level,
+            "-f",
+            self._configuration,
+            "-h",
+            self._listeners,
+        ]
         self.process = self.box.start(command)
         self.process.wait_for_output("slapd starting")
 
