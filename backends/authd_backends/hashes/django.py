@@ -53,9 +53,9 @@ _SCRYPT = Method(
 DJANGO = (
     _pbkdf2("sha256", f"{_BASE64}{{43}}="),
     _pbkdf2("sha1", f"{_BASE64}{{27}}="),
-    *(behind("argon2", each) for each in argon2_methods.ARGON2),
-    behind("bcrypt_sha256$", BCRYPT, _hexdigest),
-    behind("bcrypt$", BCRYPT),
+    *(behind(f"Django's {each.name}", "argon2", each) for each in argon2_methods.ARGON2),
+    behind("Django's bcrypt_sha256", "bcrypt_sha256$", BCRYPT, _hexdigest),
+    behind("Django's bcrypt", "bcrypt$", BCRYPT),
     _SCRYPT,
     libpass.method("Django's salted sha1", "django_salted_sha1", r"sha1\$[A-Za-z0-9]+\$[0-9a-f]{40}"),
     libpass.method("Django's salted md5", "django_salted_md5", r"md5\$[A-Za-z0-9]+\$[0-9a-f]{32}", weak=True),

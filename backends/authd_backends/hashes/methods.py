@@ -41,10 +41,10 @@ class Stored:
         return self.method.verify(password, self.match)
 
 
-def behind(prefix: str, method: Method, prepare: Callable[[bytes], bytes] = bytes) -> Method:
+def behind(name: str, prefix: str, method: Method, prepare: Callable[[bytes], bytes] = bytes) -> Method:
     """Give the method of values that begin with `prefix` and go on as those of `method`, of a prepared password."""
     return Method(
-        f"{prefix}{method.name}",
+        name,
         re.compile(re.escape(prefix) + method.form.pattern),
         lambda password, match: method.verify(prepare(password), match),
         method.estimate,

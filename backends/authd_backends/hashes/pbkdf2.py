@@ -46,7 +46,7 @@ def _openldap(algorithm: str, digits: int) -> Method:
 
 
 def _modular(algorithm: str, digits: int) -> Method:
-    return behind(_ident(algorithm), _openldap(algorithm, digits))
+    return behind(f"pbkdf2-{algorithm}", _ident(algorithm), _openldap(algorithm, digits))
 
 
 SHA1, SHA256, SHA512 = _openldap("sha1", 27), _openldap("sha256", 43), _openldap("sha512", 86)

@@ -13,11 +13,14 @@ from authd_backends.hashes import cost
 from authd_backends.hashes.cost import ALPHABET
 from authd_backends.hashes.methods import Match, Method
 
+_MAX_PASSWORD = 4096  # bytes: phpass takes no more, since each round hashes all of it (PasswordHash.php)
 _AT_ONCE = 512  # rounds, 0.15 ms
 _DIGITS = 22  # of a hash: six bits each
 
 
 def _verified(password: bytes, match: Match) -> bool:
+    if len(password) > _MAX_PASSWORD:
+        return False
     made = _hashed(password, match["salt"].encode(), _rounds(match))
     return hmac.compare_digest(made, match["hash"])
 

@@ -25,6 +25,10 @@ def test_a_published_hash_is_verified() -> None:
     assert hashes.matches("$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", Secret(b"test12345"))
 
 
+def test_a_longer_password_than_phpass_takes_is_a_wrong_one() -> None:
+    assert not hashes.matches("$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", Secret(b"x" * 4097))
+
+
 def test_other_threads_run_while_it_is_computed() -> None:
     hashing = threading.Thread(target=phpass._hashed, args=(b"x", b"saltsalt", 1 << 17))
     hashing.start()
