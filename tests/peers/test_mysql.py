@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from authd_backends import Client, LoopBackend, OptionError, Outcome, Unavailable, conformance
 from tests.servers.asking import asking, loop_backend
+from tests.servers.authd import SOCKET, Authd
 from tests.servers.box import Box
 from tests.servers.certificates import Authority
+from tests.servers.client import NO, OK, TEMPORARY_FAILURE
+from tests.servers.client import ask as ask_daemon
 from tests.servers.mariadb import PACKAGES as PACKAGES
 from tests.servers.mariadb import MariaDB
 
@@ -30,6 +33,23 @@ CREATE TABLE old (login VARCHAR(20) PRIMARY KEY, password VARCHAR(255)) CHARACTE
 INSERT INTO old VALUES ('henry', '{PLAIN}secret');
 CREATE USER authd IDENTIFIED BY 'pässword';
 GRANT SELECT, INSERT ON mail.* TO authd;
+"""
+
+CONFIGURATION = """
+[[listeners]]
+path = "/run/saslauthd/mux"
+
+[backends.mail]
+type = "mysql"
+hosts = ["{socket}"]
+user = "authd"
+password = "pässword"
+database = "mail"
+query = "{query}"
+
+[throttle]
+per_user = 3
+failure_delay = "0s"
 """
 
 
@@ -100,6 +120,21 @@ def test_what_the_collation_takes_for_one_name_has_one_canonical_name(server: Ma
         verdict = ask(login)
 
     assert (verdict.outcome, verdict.user) == (Outcome.ACCEPTED, "alice")
+
+
+def test_spellings_of_one_name_are_no_fresh_guesses(server: MariaDB) -> None:
+    """Each is another name to authd, until the backend has told whose it is."""
+    authd = Authd(server.box, CONFIGURATION.format(socket=server.socket, query=QUERY))
+    authd.start()
+    socket = server.box.path(SOCKET)
+    try:
+        assert ask_daemon(socket, "alice", "secret") == OK
+        spellings = ["ALICE", "álice", "alicé"]
+        assert [ask_daemon(socket, each, f"guess of {each}") for each in spellings] == [NO] * 3
+        assert ask_daemon(socket, "älice", "one more guess") == TEMPORARY_FAILURE
+        assert ask_daemon(socket, "alice", "secret") == OK
+    finally:
+        assert authd.stop() == 0
 
 
 @pytest.mark.parametrize("login", ["\udcff", "a\0b", "логин", "\N{GRINNING FACE}", "x" * 8000])
