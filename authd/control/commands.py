@@ -23,7 +23,6 @@ from authd.control.messages import (
 from authd.control.status import status, throttled
 from authd.server.pieces import Pieces
 from authd.unix.sockets import SocketError
-from authd_backends.errors import OptionError
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ class Commands:
     async def _reloaded(self) -> dict[str, Any]:
         try:
             return {"warnings": await self._reload()}
-        except (ConfigError, SocketError, OptionError) as error:
+        except (ConfigError, SocketError) as error:
             log.error("control: goes on as before: %s", error)  # noqa: TRY400
             return failed(str(error), Failure.UNUSABLE)
 

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from authd.config.load import Loaded
 from authd.config.settings import BackendSettings, HelperSettings, RouteSettings, Settings
 from authd.daemon.backends import checks_at_once, decides_by_client, helper_digest, made, placement, started
 from authd.daemon.probes import probe_of
@@ -86,11 +87,12 @@ def reassemble(
     return replace(daemon, pieces=pieces)
 
 
-def backends_at_work(settings: Settings, former: Sequence[BackendAtWork] = ()) -> list[BackendAtWork]:
+def backends_at_work(loaded: Loaded, former: Sequence[BackendAtWork] = ()) -> list[BackendAtWork]:
     """Make and start the backends; of the `former` those go on that would be made alike. May block.
 
-    Raises OptionError where one cannot work as configured; those that were made are closed then.
+    Raises ConfigError where one cannot work as configured; those that were made are closed then.
     """
+    settings = loaded.settings
     going_on = {each.settings.name: each for each in former}
     found: list[BackendAtWork] = []
     with ExitStack() as undone:
@@ -98,7 +100,7 @@ def backends_at_work(settings: Settings, former: Sequence[BackendAtWork] = ()) -
             made_for = _made_for(each, settings)
             at_work = going_on.get(each.name)
             if at_work is None or (at_work.settings, at_work.made_for) != (each, made_for):
-                at_work = replace(_at_work(each, settings), made_for=made_for)
+                at_work = replace(_at_work(each, loaded), made_for=made_for)
                 undone.callback(at_work.close)
             found.append(at_work)
         undone.pop_all()
@@ -159,11 +161,11 @@ def _stamp(path: Path) -> Hashable:
         return None
 
 
-def _at_work(settings: BackendSettings, all_: Settings) -> BackendAtWork:
+def _at_work(settings: BackendSettings, loaded: Loaded) -> BackendAtWork:
     kind = placement(settings)
     if kind is Placement.HELPER:
-        return _in_helper(settings, all_.helper, helper_digest(all_))
-    backend = started(settings)
+        return _in_helper(settings, loaded.settings.helper, helper_digest(loaded.settings))
+    backend = started(settings, loaded)
     match kind:
         case Placement.INLINE:
             durations = Histogram()

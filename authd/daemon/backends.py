@@ -5,9 +5,12 @@ import os
 from hashlib import blake2b
 from typing import Any
 
+from authd.config.errors import ConfigError
+from authd.config.load import Loaded
+from authd.config.location import Finding, located
 from authd.config.settings import BackendSettings, Settings
 from authd_backends.contract import Placement
-from authd_backends.errors import Unavailable
+from authd_backends.errors import OptionError, Unavailable
 from authd_backends.registry import backend_type
 
 log = logging.getLogger(__name__)
@@ -42,17 +45,29 @@ def made(settings: BackendSettings) -> Any:
     return backend_type(settings.type)(settings.options)
 
 
-def started(settings: BackendSettings) -> Any:
+def started(settings: BackendSettings, loaded: Loaded) -> Any:
     """Make a backend and start it. One whose store is out is kept: it may come back.
 
-    Raises OptionError where it cannot work as configured.
+    Raises ConfigError where it cannot work as configured in the file that was `loaded`.
     """
-    backend = made(settings)
     try:
+        backend = made(settings)
         backend.start()
+    except OptionError as error:
+        raise ConfigError(_located(settings, loaded, str(error))) from error
     except Unavailable as outage:
         log.warning("backend %s: unavailable: %s", settings.name, outage)
     return backend
+
+
+def _located(settings: BackendSettings, loaded: Loaded, problem: str) -> list[str]:
+    """Say where the option stands that the backend's own text begins with."""
+    option, _, text = problem.partition(": ")
+    if option.isidentifier() and text:
+        finding = Finding(("backends", settings.name, option), text)
+    else:
+        finding = Finding(("backends", settings.name), problem)
+    return located(loaded.source, loaded.content.decode(), [finding])
 
 
 def checks_at_once(settings: BackendSettings) -> int:

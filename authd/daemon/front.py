@@ -7,6 +7,7 @@ import secrets
 import signal
 import time
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from authd.config.errors import ConfigError
@@ -31,7 +32,6 @@ from authd.server.pieces import BackendAtWork
 from authd.unix.privileges import forbid_core_dumps, raise_descriptor_limit
 from authd.unix.sockets import SocketError
 from authd.unix.tcp import Listening
-from authd_backends.errors import OptionError
 
 if TYPE_CHECKING:
     from authd.daemon.observing import Observation
@@ -43,6 +43,7 @@ GRACE = 1.0  # seconds after SIGTERM for a request to become whole
 STOP_MARGIN = 0.5  # seconds of shutdown_deadline kept for the last answers and log lines
 LOG_PATIENCE = 0.3  # seconds, of these, for a slow reader of the log
 TAG_KEY_BYTES = 32
+OBSERVING = "authd.daemon.observing"  # late: its library takes 60 ms to import
 
 
 def serve(loaded: Loaded, sockets: dict[str, Listening], supply: Supply, lifeline: int | None = None) -> int:
@@ -85,8 +86,8 @@ class Front:
         self._reserve = Reserve()
         self._decisions = self._decision_log(settings)
         try:
-            backends = backends_at_work(settings)
-        except OptionError as error:
+            backends = backends_at_work(self._loaded)
+        except ConfigError as error:
             log.error("%s", error)  # noqa: TRY400
             return 2
         most = _max_connections(settings.server.max_connections)
@@ -109,7 +110,7 @@ class Front:
     async def reload(self) -> list[str]:
         """Go by what the file says now; give what is noteworthy about it, a line each.
 
-        Raises ConfigError, SocketError or OptionError, and goes on as before then.
+        Raises ConfigError or SocketError, and goes on as before then.
         """
         async with self._reloading:
             notify.reloading()
@@ -128,7 +129,9 @@ class Front:
         supplied = await self._supply.another(self._loaded, self._sockets)
         former = self._daemon.pieces.backends
         try:
-            backends = await asyncio.to_thread(backends_at_work, supplied.loaded.settings, former)
+            if supplied.loaded.settings.metrics.listen is not None:
+                await asyncio.to_thread(import_module, OBSERVING)
+            backends = await asyncio.to_thread(backends_at_work, supplied.loaded, former)
         except BaseException:
             supplied.roll_back()
             raise
@@ -180,9 +183,10 @@ class Front:
         for gone in self._watchers.keys() - {key}:
             self._watchers.pop(gone).stop()
         if metrics is not None and key not in self._watchers:
-            from authd.daemon.observing import Observation  # late: its library takes 60 ms to import
-
-            self._watchers[key] = Observation(metrics, lambda: self._daemon.pieces, self._lag.counters, self.reloads)
+            observing = import_module(OBSERVING)
+            self._watchers[key] = observing.Observation(
+                metrics, lambda: self._daemon.pieces, self._lag.counters, self.reloads
+            )
             self._watchers[key].start()
             log.info("metrics at %s", metrics.path)
 
@@ -210,7 +214,7 @@ class Front:
     async def _reload_at_signal(self) -> None:
         try:
             warnings = await self.reload()
-        except (ConfigError, SocketError, OptionError) as error:
+        except (ConfigError, SocketError) as error:
             log.error("goes on as before: %s", error)  # noqa: TRY400
             return
         if self._supply.owns_sockets:  # else the parent has told them

@@ -18,7 +18,6 @@ from authd.observe.targets import disown_logging
 from authd.unix import activation, privileges, process, sockets
 from authd.unix.privileges import Account
 from authd.unix.sockets import BoundSocket, SocketError
-from authd_backends.errors import OptionError
 
 log = logging.getLogger(__name__)
 
@@ -75,14 +74,14 @@ def serve(
 ) -> int:
     """Serve the front, which runs as `account`, until told to stop; give the exit status.
 
-    SIGHUP makes it go by what `load_again` gives, or on as before where that raises. Raises OptionError where a
+    SIGHUP makes it go by what `load_again` gives, or on as before where that raises. Raises ConfigError where a
     backend cannot work as configured.
     """
     settings = loaded.settings
     os.umask(0o077)
     privileges.forbid_core_dumps()
     process.become_subreaper()
-    configurations = {helper_digest(settings): _configuration(settings)}
+    configurations = {helper_digest(settings): _configuration(loaded)}
 
     def work(connection: socket.socket) -> None:
         _confine(connection)
@@ -94,8 +93,8 @@ def serve(
             _check_writers(found)
             check_settled(found, settings)
             digest = helper_digest(found.settings)
-            newest = configurations.pop(digest, None) or _configuration(found.settings)
-        except (ConfigError, OptionError) as error:
+            newest = configurations.pop(digest, None) or _configuration(found)
+        except ConfigError as error:
             log.error("the helper goes on as before: %s", error)  # noqa: TRY400
             return
         configurations[digest] = newest
@@ -119,9 +118,10 @@ def serve(
     return helper.run()
 
 
-def _configuration(settings: Settings) -> Configuration:
+def _configuration(loaded: Loaded) -> Configuration:
+    settings = loaded.settings
     limits = WorkerLimits(settings.helper.check_deadline, settings.helper.max_checks, settings.helper.max_memory)
-    return Configuration({each.name: started(each) for each in of_helper(settings)}, limits)
+    return Configuration({each.name: started(each, loaded) for each in of_helper(settings)}, limits)
 
 
 def _max_workers(settings: Settings) -> int:

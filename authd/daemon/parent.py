@@ -182,7 +182,7 @@ def _live(
     try:
         _keep_only(kept, every, descriptors)
         status = life()
-    except (PrivilegeError, BackendError) as error:
+    except (PrivilegeError, ConfigError, BackendError) as error:
         log.error("%s", error)  # noqa: TRY400  # it says what to do; where it was raised helps nobody
         status = MISCONFIGURED
     except BaseException:

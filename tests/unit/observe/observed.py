@@ -34,7 +34,7 @@ def pieces_of(directory: Path, **probes: Probe | None) -> Pieces:
     """Give the pieces, with the probes of the backends that are named replaced."""
     file = directory / "authd.toml"
     file.write_text(CONFIGURATION)
-    settings = load(file).settings
-    pieces = assemble(settings, backends_at_work(settings), lambda _: None, 100).pieces
+    loaded = load(file)
+    pieces = assemble(loaded.settings, backends_at_work(loaded), lambda _: None, 100).pieces
     backends = [replace(each, probe=probes.get(each.settings.name, each.probe)) for each in pieces.backends]
     return replace(pieces, backends=backends)
