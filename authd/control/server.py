@@ -65,6 +65,7 @@ class ControlServer:
                 task = self._loop.create_task(self._serve(caller, is_one_too_many=len(self._callers) >= MAX_CALLERS))
                 self._callers.add(task)
                 task.add_done_callback(self._callers.discard)
+                await asyncio.sleep(0)  # or a flood of callers would keep the loop here
 
     async def _serve(self, caller: socket.socket, *, is_one_too_many: bool) -> None:
         with caller:
