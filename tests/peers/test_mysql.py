@@ -17,6 +17,7 @@ from tests.servers.client import NO, OK, TEMPORARY_FAILURE
 from tests.servers.client import ask as ask_daemon
 from tests.servers.mariadb import PACKAGES as PACKAGES
 from tests.servers.mariadb import MariaDB
+from tests.servers.process import wait_until
 
 QUERY = "SELECT password, active, expires, login AS user FROM users WHERE login = :login"
 TABLES = """
@@ -152,6 +153,16 @@ def test_a_new_password_in_the_file_counts_from_the_next_connection_on(server: M
         assert ask("alice").outcome is Outcome.UNAVAILABLE
         file.write_text("pässword\n")
         assert ask("alice").outcome is Outcome.ACCEPTED
+
+
+def test_the_server_is_told_when_a_connection_ends(server: MariaDB) -> None:
+    before = server.process.output.count("Aborted connection")
+    log = len(server.general_log)
+    with asking(server.box, "mysql", options(server)) as ask:
+        ask("alice")
+
+    wait_until(lambda: server.general_log[log:].count("Quit\t") == 2, "the end of start's connection and of ask's")
+    assert server.process.output.count("Aborted connection") == before
 
 
 # ── hostile logins ──

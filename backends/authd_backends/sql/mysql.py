@@ -30,7 +30,7 @@ _MISTAKES = {1044, 1045, 1046, 1049, 1054, 1064, 1142, 1143, 1146, 1267, 1270, 1
 _FOREIGN_TEXT = {1267, 1270, 1271, 1300, 3854, 3988}  # a value that the column's character set does not have
 
 _NONSENSE = (AssertionError, IndexError, KeyError, ValueError, struct.error)  # PyMySQL's, of what is not its protocol
-_FAILURES = (OSError, Error, *_NONSENSE)
+_FAILURES = (OSError, Error, RuntimeError, *_NONSENSE)  # RuntimeError: a way to log in that needs another library
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +96,7 @@ class _Driver:
             async with asyncio.timeout(self._options.connect_deadline):
                 await connection.establish()
                 await self._set_up(connection)
+                connection.is_at_rest = True
         except BaseException as error:
             connection.abort()
             if isinstance(error, TimeoutError):
@@ -114,17 +115,20 @@ class _Driver:
 
     async def fetch(self, connection: Connection, statement: Statement, values: Values) -> Table:
         """Raises Lost and Down for a dead connection, Refused for a query that cannot be answered."""
+        connection.is_at_rest = False
         try:
             async with asyncio.timeout(self._options.query_deadline + _MARGIN):
                 cursor = await connection.cursor(Cursor)
                 await cursor.execute(statement.text, values)
-                return Table(tuple(column[0] for column in cursor.description or ()), await cursor.fetchall())
+                rows = await cursor.fetchall()
         except TimeoutError as error:
             raise Down(f"expected rows within {self._options.query_deadline + _MARGIN:g} s, got none") from error
         except _FAILURES as error:
             if _code(error) in _FOREIGN_TEXT and not all((value or "").isascii() for value in values.values()):
                 return NO_ROWS
             _raise(error, Lost)
+        connection.is_at_rest = True
+        return Table(tuple(column[0] for column in cursor.description or ()), rows)
 
     async def ping(self, connection: Connection) -> None:
         """Raises Lost and Down for a dead connection."""

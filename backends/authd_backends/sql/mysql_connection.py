@@ -11,9 +11,10 @@ from authd_backends.errors import OptionError
 from authd_backends.sql.options import ServerOptions
 
 _CLEAR = (b"mysql_clear_password", b"dialog")  # plugins by which the password travels as it is
-CR_SSL_CONNECTION_ERROR = 2026
-CR_AUTH_PLUGIN_ERR = 2061
-CR_SERVER_LOST = 2013
+_QUIT = b"\1\0\0\0\1"  # a packet of one byte, COM_QUIT
+_CR_SSL_CONNECTION_ERROR = 2026
+_CR_AUTH_PLUGIN_ERR = 2061
+_CR_SERVER_LOST = 2013
 
 
 def context_of(options: ServerOptions) -> ssl.SSLContext:
@@ -42,6 +43,8 @@ class Connection(aiomysql.Connection):  # type: ignore[misc]
     for it in the clear, allows several statements in one query, and before 0.3 sends any file that the server asks for.
     """
 
+    is_at_rest = False  # no query is under way
+
     _reader: Any  # of the class above, which has no types
     _writer: Any
     _server_auth_plugin: str
@@ -52,10 +55,17 @@ class Connection(aiomysql.Connection):  # type: ignore[misc]
         return self._reader is not None and not self._reader.eof_received
 
     def abort(self) -> None:
-        """Close it without a word: one of TLS would wait for the server's."""
+        """Close it without waiting; where it is at rest the server is told, or it would log an aborted connection."""
         if self._writer is not None:
+            if self.is_at_rest and self.is_alive:
+                self._writer.write(_QUIT)
             self._writer.transport.abort()
         self._writer = self._reader = None
+
+    def close(self) -> None:
+        """Do so, where aiomysql gives it up: with TLS it would wait for the server's last word."""
+        self.is_at_rest = False
+        self.abort()
 
     async def establish(self) -> None:
         """Connect and log in. Raises OSError and PyMySQL's errors."""
@@ -63,15 +73,15 @@ class Connection(aiomysql.Connection):  # type: ignore[misc]
 
     async def _request_authentication(self) -> None:
         if self._ssl_context is not None and not self.server_capabilities & CLIENT.SSL:
-            raise OperationalError(CR_SSL_CONNECTION_ERROR, "expected TLS, got a server that does not offer it")
+            raise OperationalError(_CR_SSL_CONNECTION_ERROR, "expected TLS, got a server that does not offer it")
         if self._server_auth_plugin.encode() in _CLEAR:
             self._server_auth_plugin = "mysql_native_password"  # what is really meant it asks for then
         self.client_flag &= ~CLIENT.MULTI_STATEMENTS
         await super()._request_authentication()
 
     async def _process_auth(self, plugin_name: bytes, auth_packet: Any) -> Any:
-        if plugin_name in _CLEAR and (self._ssl_context is None and not self._unix_socket):
-            raise OperationalError(CR_AUTH_PLUGIN_ERR, "expected TLS, got a server that asks for the bare password")
+        if plugin_name in _CLEAR and self._ssl_context is None and not self._unix_socket:
+            raise OperationalError(_CR_AUTH_PLUGIN_ERR, "expected TLS, got a server that asks for the bare password")
         return await super()._process_auth(plugin_name, auth_packet)
 
     async def _read_packet(self, *arguments: Any) -> Any:
@@ -79,5 +89,5 @@ class Connection(aiomysql.Connection):  # type: ignore[misc]
         packet = await super()._read_packet(*arguments)
         if is_answer and packet.is_load_local_packet():
             self.abort()
-            raise OperationalError(CR_SERVER_LOST, "expected rows, got a server that asks for a file")
+            raise OperationalError(_CR_SERVER_LOST, "expected rows, got a server that asks for a file")
         return packet
