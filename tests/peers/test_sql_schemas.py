@@ -5,7 +5,11 @@ Of each table here are the columns that a query touches, with their types, defau
 
 import base64
 import hashlib
+import re
+import shlex
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -339,6 +343,15 @@ def tables(schema: Schema, dialect: Dialect) -> str:
     return text
 
 
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "sql-schemas.md").read_text()
+
+
+def documented(schema: str) -> tuple[list[str], list[str]]:
+    """Give the servers and the tables that the document names."""
+    ((servers, names),) = re.findall(rf"^\| `{schema}` \|.*\| (.*) \| (.*) \|$", DOCUMENT, re.MULTILINE)
+    return servers.split(", "), names.split(", ")
+
+
 def supported(dialect: Dialect) -> list[Schema]:
     return [schema for schema in SCHEMAS if schema.name in schemas(dialect)]
 
@@ -355,6 +368,22 @@ def test_every_schema_is_tried() -> None:
     assert known == {schema.name for schema in SCHEMAS}
 
 
+@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.name)
+def test_the_document_names_the_servers_of_each(schema: Schema) -> None:
+    servers, _ = documented(schema.name)
+
+    assert servers == [dialect.value for dialect in Dialect if schema.name in schemas(dialect)]
+
+
+def test_the_document_shows_how_to_see_a_query() -> None:
+    (command,) = re.findall(r"^```sh\n(.*)\n```$", DOCUMENT, re.MULTILINE)
+    _, _, code = shlex.split(command)
+
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+    assert printed.startswith("SELECT m.username AS user, m.password")
+
+
 @pytest.fixture(scope="module")
 def maria(box: Box) -> Iterator[MariaDB]:
     server = MariaDB(box)
@@ -367,8 +396,8 @@ def maria(box: Box) -> Iterator[MariaDB]:
 @pytest.mark.parametrize("schema", supported(Dialect.MYSQL), ids=lambda schema: schema.name)
 def test_on_mariadb(maria: MariaDB, schema: Schema) -> None:
     database = schema.name.replace("-", "_")
-    maria.execute(f"CREATE DATABASE {database}; GRANT SELECT ON {database}.* TO authd; USE {database};")
-    maria.execute(f"USE {database}; {tables(schema, Dialect.MYSQL)}")
+    maria.execute(f"CREATE DATABASE {database}; USE {database}; {tables(schema, Dialect.MYSQL)}")
+    maria.execute("".join(f"GRANT SELECT ON {database}.{table} TO authd;" for table in documented(schema.name)[1]))
 
     options = {"hosts": [maria.host], "user": "authd", "database": database, "schema": schema.name}
     with asking(maria.box, "mysql", options) as ask:
@@ -389,7 +418,7 @@ def test_on_postgresql(postgres: PostgreSQL, schema: Schema) -> None:
     database = schema.name.replace("-", "_")
     postgres.execute(f"CREATE DATABASE {database}")
     postgres.execute(tables(schema, Dialect.POSTGRESQL), database)
-    postgres.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO authd", database)
+    postgres.execute(f"GRANT SELECT ON {', '.join(documented(schema.name)[1])} TO authd", database)
     place = {"hosts": [postgres.host], "user": "authd", "password": "secret", "database": database}
     with asking(postgres.box, "postgresql", {**place, "schema": schema.name}) as ask:
         check_logins(schema, ask)
