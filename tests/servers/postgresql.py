@@ -54,6 +54,10 @@ class PostgreSQL:
         """Add to postgresql.conf, for the next start."""
         self._write("postgresql.conf", self.box.read(self._data / "postgresql.conf") + lines)
 
+    def allow(self, lines: str) -> None:
+        """Let in who matches these lines of pg_hba.conf, before all others, from the next start on."""
+        self._write("pg_hba.conf", f"local all {_USER} peer\n{lines}\n{_ACCESS}")
+
     def use_certificate(self, certificate: str, key: str, authority: str) -> None:
         """Offer TLS with a certificate and its key, PEM, from the next start on."""
         for name, content in {"cert": certificate, "key": key, "ca": authority}.items():
