@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from authd_backends import Outcome, conformance
-from authd_backends.contract import Request, Secret
+from authd_backends.contract import Client, Request, Secret
 from authd_backends.errors import OptionError, Unavailable
 from authd_backends.ldap.backend import LdapBackend
 from authd_backends.ldap.options import LdapOptions
@@ -187,6 +187,14 @@ def test_the_name_is_the_directory_s_own_spelling(slapd: Slapd) -> None:
         assert ldap.check("Alice@EXAMPLE.org", "secret").user == "alice@example.org"
 
 
+def test_a_filter_may_ask_for_the_client(slapd: Slapd) -> None:
+    with asking(slapd.box, slapd.uri, base=PEOPLE, filter="(&(uid={login})(cn={client}))") as ldap:
+        assert ldap.backend.uses_client
+        for address, outcome in (("alice", Outcome.ACCEPTED), ("192.0.2.1", Outcome.UNKNOWN_USER)):
+            request = Request("alice", Secret(b"secret"), client=Client(address))
+            assert ldap.run(ldap.backend.check(request)).outcome is outcome
+
+
 def test_two_entries_for_one_user_are_an_outage(slapd: Slapd) -> None:
     with asking(slapd.box, slapd.uri) as ldap:
         verdict = ldap.check("alice", "secret")
@@ -195,7 +203,9 @@ def test_two_entries_for_one_user_are_an_outage(slapd: Slapd) -> None:
 
 
 def test_a_missing_base_is_an_outage_unless_its_name_came_from_the_client(slapd: Slapd) -> None:
-    with asking(slapd.box, slapd.uri, base="ou=nowhere," + SUFFIX) as ldap:
+    with asking(slapd.box, slapd.uri, base="ou=nowhere," + SUFFIX, started=False) as ldap:
+        with pytest.raises(Unavailable, match=r"base: ou=nowhere,.*: No such object"):
+            ldap.backend.start()
         verdict = ldap.check("alice", "secret")
         assert (verdict.outcome, "No such object" in verdict.reason) == (Outcome.UNAVAILABLE, True)
     with asking(slapd.box, slapd.uri, base="ou={realm}," + SUFFIX) as ldap:
@@ -309,7 +319,11 @@ def test_a_server_without_starttls_gets_nothing_in_the_clear(box: Box, slapd: Sl
 
 
 def test_a_client_certificate_is_the_service_account(slapd: Slapd, certificates: dict[str, str]) -> None:
-    own = {"cert_file": certificates["client.pem"], "key_file": certificates["client.key"], "sasl_external": True}
+    own: dict[str, Any] = {
+        "cert_file": certificates["client.pem"],
+        "key_file": certificates["client.key"],
+        "sasl_external": True,
+    }
     with asking(
         slapd.box, "ldaps://127.0.0.1", base=PEOPLE, ca_file=certificates["ca.pem"], bind_dn=None, password=None, **own
     ) as ldap:

@@ -1,7 +1,7 @@
 """The LDAP backend in a test's own process, in the network of a box."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ from authd_backends.ldap.backend import LdapBackend
 from authd_backends.ldap.options import LdapOptions
 from authd_backends.options import build
 from tests.servers.box import Box
-from tests.servers.process import DEADLINE, wait_until
+from tests.servers.process import DEADLINE
 from tests.servers.slapd import SERVICE, SERVICE_PASSWORD, SUFFIX
 
 T = TypeVar("T")
@@ -28,12 +28,6 @@ class Asking:
     def check(self, login: str, password: str, realm: str = "", service: str = "smtp") -> Verdict:
         request = Request(login, Secret(password.encode("utf-8", "surrogateescape")), realm, service)
         return self.run(self.backend.check(request))
-
-    def check_until(self, login: str, password: str, wanted: Callable[[Verdict], bool]) -> Verdict:
-        """Ask until the verdict is the wanted one, as long as a server may take to be found again."""
-        seen: list[Verdict] = []
-        wait_until(lambda: bool(seen.append(self.check(login, password)) or wanted(seen[-1])), f"{login}: a verdict")
-        return seen[-1]
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         async def within() -> T:

@@ -44,6 +44,7 @@ class LdapBackend:
         self._options = options
         self._directory = Directory(options)
         self._questions = Questions(options, self._directory)
+        self.uses_client = self._questions.uses_client
         self._usual_refusal = 0.0  # seconds
         self._usual_hash: str | None = None
 
@@ -60,11 +61,14 @@ class LdapBackend:
             if problems and time.monotonic() > end:
                 break
             try:
-                close(opened(uri, Role.SERVICE, self._options))
+                handle = opened(uri, Role.SERVICE, self._options)
             except Unavailable as outage:
                 problems.append(str(outage))
-            else:
-                return
+                continue
+            try:
+                return self._questions.look_for_base(handle)
+            finally:
+                close(handle)
         raise Unavailable("; ".join(problems))
 
     async def check(self, request: Request) -> Verdict:

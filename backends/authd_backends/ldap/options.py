@@ -1,7 +1,7 @@
 """What the configuration says of a directory."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -88,6 +88,7 @@ class LdapOptions:
 
     def __post_init__(self) -> None:
         if self.saslauthd_conf is not None:
+            _check_nothing_beside(self)
             return
         _check_servers(self)
         _check_account(self)
@@ -152,6 +153,12 @@ def sends_passwords_in_the_clear(options: LdapOptions) -> list[str]:
     if options.start_tls:
         return []
     return [uri for uri in options.uris if uri.startswith("ldap:") and not _LOOPBACK.match(uri)]
+
+
+def _check_nothing_beside(options: LdapOptions) -> None:
+    for field in fields(options):
+        if field.name != "saslauthd_conf" and getattr(options, field.name) != field.default:
+            raise OptionError(f"{field.name}: expected saslauthd_conf alone, got both", field.name)
 
 
 def _check_servers(options: LdapOptions) -> None:

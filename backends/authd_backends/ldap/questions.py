@@ -13,6 +13,7 @@ from authd_backends.errors import Unavailable
 from authd_backends.ldap.connection import Answer
 from authd_backends.ldap.directory import Directory
 from authd_backends.ldap.escape import in_dn, in_filter
+from authd_backends.ldap.opening import Handle
 from authd_backends.ldap.options import LdapOptions, Method, Scope, Templates
 from authd_backends.ldap.outcomes import described
 from authd_backends.templates import Template
@@ -45,6 +46,10 @@ class Questions:
         attributes = [*self._naming, *([options.password_attribute] if options.method is Method.COMPARE else ())]
         self._attributes = attributes or [_NOTHING]
         self._names = templates.names | {"login"}
+
+    @property
+    def uses_client(self) -> bool:
+        return "client" in self._templates.names
 
     def values(self, request: Request) -> Values | None:
         """Give what the templates are filled with; None where no directory can hold it."""
@@ -79,6 +84,16 @@ class Questions:
         if len(answer.entries) > 1:
             raise Unavailable(f"search below {base}: expected one entry for {values['login']!r}, got several")
         return self._entry(answer, values["login"])
+
+    def look_for_base(self, handle: Handle) -> None:
+        """See, and wait for it, whether the base is there. Raises Unavailable."""
+        base = self._options.base
+        if self._options.method is Method.BIND or self._templates.base.names:
+            return
+        try:
+            handle.search_ext_s(base, ldap.SCOPE_BASE, attrlist=[_NOTHING], timeout=self._options.operation_deadline)
+        except ldap.LDAPError as error:
+            raise Unavailable(f"base: {base}: {described(error)}") from error
 
     def dn(self, values: Values) -> str:
         """Give the DN that the template makes of the user."""

@@ -35,6 +35,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "the user's DN in his own": ({"method": "bind", "dn": "{dn}"}, r"dn: expected \{user\}"),
     "two groups": ({"group_dn": "cn=g", "group_filter": "(member={dn})"}, "group_filter: expected no group_dn"),
     "half a filter of groups": ({"group_filter": "member={dn})"}, "group_filter: expected a filter of RFC 4515"),
+    "a Cyrus file and more": ({"saslauthd_conf": "/etc/saslauthd.conf"}, "uris: expected saslauthd_conf alone"),
     "an unknown scheme": ({"default_scheme": "ROT13"}, "default_scheme"),
 }
 
