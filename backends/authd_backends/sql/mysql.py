@@ -38,8 +38,8 @@ class MysqlOptions(ServerOptions):
     """As `ServerOptions`."""
 
     def __post_init__(self) -> None:
-        """Raises OptionError for options that contradict each other."""
-        check_server_options(self, PORT)
+        """Raises OptionError for options that contradict each other, and for a query that cannot be meant."""
+        check_server_options(self, Dialect.MYSQL, PORT)
 
 
 class MysqlBackend:

@@ -61,18 +61,19 @@ class Server:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def check_query_options(options: QueryOptions) -> None:
-    """Raises OptionError for what no single option tells: not one source of the query, an unknown scheme."""
+def check_query_options(options: QueryOptions, dialect: Dialect) -> None:
+    """Raises OptionError for what no single option tells: not one source of the query, an unknown scheme or name."""
     given = [name for name in ("query", "queries", "schema") if getattr(options, name)]
     if len(given) != 1:
         got = " and ".join(given) or "none of them"
         raise OptionError(f"expected one of query, queries and schema, got {got}", given[1] if given else None)
     policy_of(options)
+    statements_of(options, dialect)
 
 
-def check_server_options(options: ServerOptions, default_port: int) -> None:
+def check_server_options(options: ServerOptions, dialect: Dialect, default_port: int) -> None:
     """Raises OptionError as `check_query_options`, and for hosts, passwords and TLS that cannot be meant."""
-    check_query_options(options)
+    check_query_options(options, dialect)
     servers_of(options.hosts, default_port)
     if options.password is not None and options.password_file is not None:
         raise OptionError("password_file: expected no password beside it, got one", "password_file")

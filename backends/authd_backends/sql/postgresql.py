@@ -45,8 +45,8 @@ class PostgresqlOptions(ServerOptions):
     """As `ServerOptions`; a Unix socket is the folder that it is in, or the path of the socket itself."""
 
     def __post_init__(self) -> None:
-        """Raises OptionError for options that contradict each other."""
-        check_server_options(self, PORT)
+        """Raises OptionError for options that contradict each other, and for a query that cannot be meant."""
+        check_server_options(self, Dialect.POSTGRESQL, PORT)
 
 
 class PostgresqlBackend:

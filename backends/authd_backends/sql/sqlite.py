@@ -27,8 +27,8 @@ class SqliteOptions(QueryOptions):
     busy_timeout: Annotated[float, Duration(maximum=60)] = 0.5  # for a writer to end
 
     def __post_init__(self) -> None:
-        """Raises OptionError for options that contradict each other."""
-        check_query_options(self)
+        """Raises OptionError for options that contradict each other, and for a query that cannot be meant."""
+        check_query_options(self, Dialect.SQLITE)
 
 
 class SqliteBackend:

@@ -52,6 +52,8 @@ def test_what_is_no_host_is_refused(host: str) -> None:
         ({"tls": False, "ca_file": "/x"}, "ca_file: expected it only with TLS"),
         ({"cert_file": "/x"}, "cert_file: expected it only with TLS"),
         ({"default_scheme": "ROT13"}, "default_scheme: expected"),
+        ({"query": "SELECT password FROM users WHERE login = :name"}, "query: expected :user, .*, got :name"),
+        ({"query": None, "schema": "postfixadmln"}, "schema: expected one of postfixadmin, .*, got 'postfixadmln'"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(others: dict[str, object], complaint: str) -> None:
