@@ -13,6 +13,7 @@ from authd_backends.ldap.backend import LdapBackend
 from authd_backends.ldap.options import LdapOptions
 from authd_backends.options import build
 from tests.servers.box import Box
+from tests.servers.certificates import Authority
 from tests.servers.ldap import USUAL, asking
 from tests.servers.slapd import (
     GROUP,
@@ -23,14 +24,13 @@ from tests.servers.slapd import (
     Slapd,
     entry,
     group,
-    make_certificates,
     person,
     ssha,
     wait_until_logged,
 )
 
 PACKAGES = ("slapd", "ldap-utils")
-CERTIFICATES = "/run/certificates"
+SERVER = ("localhost", "127.0.0.1")  # the names in its certificate
 TWICE = f"ou=twice,{SUFFIX}"
 
 # What means something in a filter, a DN, a log line or a URL, each a user of his own
@@ -53,9 +53,13 @@ ENTRIES = (
 
 
 @pytest.fixture(scope="module")
-def slapd(box: Box) -> Iterator[Slapd]:
-    make_certificates(box, CERTIFICATES)
-    server = Slapd(box, ENTRIES, tls=CERTIFICATES)
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def slapd(box: Box, authority: Authority) -> Iterator[Slapd]:
+    server = Slapd(box, ENTRIES, authority=authority, names=SERVER)
     server.start()
     yield server
     server.stop()
@@ -262,21 +266,10 @@ def test_a_missing_group_is_an_outage(slapd: Slapd) -> None:
 
 # ── how the server is reached ──
 
-CA = f"{CERTIFICATES}/ca.pem"
 
-
-@pytest.fixture(scope="module")
-def certificates(slapd: Slapd, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Copy them to where this process reads them by a name that stays."""
-    folder = tmp_path_factory.mktemp("certificates")
-    for name in ("ca.pem", "client.pem", "client.key"):
-        (folder / name).write_text(slapd.box.read(f"{CERTIFICATES}/{name}"))
-    return {name: str(folder / name) for name in ("ca.pem", "client.pem", "client.key")}
-
-
-def test_tls_and_starttls(slapd: Slapd, certificates: dict[str, str]) -> None:
+def test_tls_and_starttls(slapd: Slapd, authority: Authority) -> None:
     for uri, start_tls in (("ldaps://127.0.0.1", False), ("ldap://127.0.0.1", True), ("ldaps://localhost", False)):
-        with asking(slapd.box, uri, base=PEOPLE, start_tls=start_tls, ca_file=certificates["ca.pem"]) as ldap:
+        with asking(slapd.box, uri, base=PEOPLE, start_tls=start_tls, ca_file=str(authority.file)) as ldap:
             assert ldap.check("alice", "secret").outcome is Outcome.ACCEPTED
     assert "TLS established tls_ssf=256" in slapd.log
 
@@ -290,9 +283,9 @@ WRONG_TLS = {
 
 
 @pytest.fixture(scope="module")
-def other(slapd: Slapd) -> Iterator[Slapd]:
+def other(slapd: Slapd, authority: Authority) -> Iterator[Slapd]:
     """A server at an address that is not in its certificate."""
-    server = Slapd(slapd.box, person("alice", "secret"), address="127.0.0.2", tls=CERTIFICATES)
+    server = Slapd(slapd.box, person("alice", "secret"), address="127.0.0.2", authority=authority, names=SERVER)
     server.start()
     yield server
     server.stop()
@@ -300,10 +293,10 @@ def other(slapd: Slapd) -> Iterator[Slapd]:
 
 @pytest.mark.parametrize(("uri", "start_tls", "known"), WRONG_TLS.values(), ids=WRONG_TLS)
 def test_a_certificate_that_does_not_fit_is_an_outage_and_nothing_is_sent(
-    slapd: Slapd, other: Slapd, certificates: dict[str, str], uri: str, start_tls: bool, known: bool
+    slapd: Slapd, other: Slapd, authority: Authority, uri: str, start_tls: bool, known: bool
 ) -> None:
     binds = slapd.log.count("BIND dn=") + other.log.count("BIND dn=")
-    ca_file = certificates["ca.pem"] if known else None
+    ca_file = str(authority.file) if known else None
     with asking(slapd.box, uri, base=PEOPLE, start_tls=start_tls, ca_file=ca_file, started=False) as ldap:
         assert ldap.check("alice", "secret").outcome is Outcome.UNAVAILABLE
     assert slapd.log.count("BIND dn=") + other.log.count("BIND dn=") == binds
@@ -318,14 +311,11 @@ def test_a_server_without_starttls_gets_nothing_in_the_clear(box: Box, slapd: Sl
     assert "BIND dn=" not in plain.log
 
 
-def test_a_client_certificate_is_the_service_account(slapd: Slapd, certificates: dict[str, str]) -> None:
-    own: dict[str, Any] = {
-        "cert_file": certificates["client.pem"],
-        "key_file": certificates["client.key"],
-        "sasl_external": True,
-    }
+def test_a_client_certificate_is_the_service_account(slapd: Slapd, authority: Authority) -> None:
+    own = authority.issue("authd-client", for_use_as="client")
+    options: dict[str, Any] = {"cert_file": str(own.certificate), "key_file": str(own.key), "sasl_external": True}
     with asking(
-        slapd.box, "ldaps://127.0.0.1", base=PEOPLE, ca_file=certificates["ca.pem"], bind_dn=None, password=None, **own
+        slapd.box, "ldaps://127.0.0.1", base=PEOPLE, ca_file=str(authority.file), bind_dn=None, password=None, **options
     ) as ldap:
         assert ldap.check("alice", "secret").outcome is Outcome.ACCEPTED
     assert f'BIND dn="{SERVICE}" mech=EXTERNAL' in slapd.log

@@ -9,9 +9,10 @@ import pytest
 from authd.config.load import load
 from tests.servers.authd import CONFIGURATION, SOCKET, Authd
 from tests.servers.box import Box
+from tests.servers.certificates import Authority
 from tests.servers.client import NO, OK, TEMPORARY_FAILURE, ask
 from tests.servers.process import wait_until
-from tests.servers.slapd import GROUP, PEOPLE, SERVICE, SERVICE_PASSWORD, Slapd, group, make_certificates, person
+from tests.servers.slapd import GROUP, PEOPLE, SERVICE, SERVICE_PASSWORD, Slapd, group, person
 
 PACKAGES = ("slapd", "ldap-utils")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "ldap.md"
@@ -39,11 +40,17 @@ def files() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def servers(box: Box) -> Iterator[tuple[Slapd, Slapd]]:
-    names = ",".join(f"DNS:{name},IP:{address}" for name, address in HOSTS.items())
-    make_certificates(box, "/run/certificates", names=names)
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def servers(box: Box, authority: Authority) -> Iterator[tuple[Slapd, Slapd]]:
     box.write("/etc/hosts", box.read("/etc/hosts") + "".join(f"{address} {name}\n" for name, address in HOSTS.items()))
-    first, second = (Slapd(box, ENTRIES, address=address, tls="/run/certificates") for address in HOSTS.values())
+    first, second = (
+        Slapd(box, ENTRIES, address=address, authority=authority, names=[name, address])
+        for name, address in HOSTS.items()
+    )
     first.start()
     second.start()
     yield first, second
@@ -51,10 +58,10 @@ def servers(box: Box) -> Iterator[tuple[Slapd, Slapd]]:
     second.stop()
 
 
-def running(box: Box, configuration: str) -> Authd:
+def running(box: Box, authority: Authority, configuration: str) -> Authd:
     authd = Authd(box, configuration)
     for path, content in (
-        ("/etc/authd/ca.pem", box.read("/run/certificates/ca.pem")),
+        ("/etc/authd/ca.pem", authority.file.read_text()),
         ("/etc/authd/ldap-password", SERVICE_PASSWORD + "\n"),
         ("/etc/saslauthd.conf", CYRUS),
     ):
@@ -63,8 +70,10 @@ def running(box: Box, configuration: str) -> Authd:
     return authd
 
 
-def test_search_and_bind_with_two_servers_and_a_group(box: Box, servers: tuple[Slapd, Slapd]) -> None:
-    authd = running(box, files()[str(CONFIGURATION)])
+def test_search_and_bind_with_two_servers_and_a_group(
+    box: Box, authority: Authority, servers: tuple[Slapd, Slapd]
+) -> None:
+    authd = running(box, authority, files()[str(CONFIGURATION)])
     socket = box.path(SOCKET)
     assert ask(socket, "alice", "secret") == OK
     assert ask(socket, "alice@example.org", "secret") == OK
@@ -83,8 +92,8 @@ def test_search_and_bind_with_two_servers_and_a_group(box: Box, servers: tuple[S
     assert authd.stop() == 0
 
 
-def test_the_file_of_cyrus_is_read_as_it_is(box: Box, servers: tuple[Slapd, Slapd]) -> None:
-    authd = running(box, files()["/etc/authd/from-cyrus.toml"])
+def test_the_file_of_cyrus_is_read_as_it_is(box: Box, authority: Authority, servers: tuple[Slapd, Slapd]) -> None:
+    authd = running(box, authority, files()["/etc/authd/from-cyrus.toml"])
     assert ask(box.path(SOCKET), "bob", "secret") == OK
     assert ask(box.path(SOCKET), "bob", "guess") == NO
     assert "/etc/saslauthd.conf:6: ldap_start_tls: Cyrus took 'Yes' for no" in authd.process.output

@@ -2,10 +2,11 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from signal import SIGCONT, SIGSTOP
 
 from tests.servers.box import Box
+from tests.servers.certificates import Authority
 from tests.servers.process import wait_until
 
 SUFFIX = "dc=example,dc=org"
@@ -40,11 +41,10 @@ access to * by dn.exact="{service}" read by anonymous auth by * none
 """
 
 _TLS = """
-TLSCACertificateFile {folder}/ca.pem
-TLSCertificateFile {folder}/server.pem
-TLSCertificateKeyFile {folder}/server.key
+TLSCACertificateFile {authority}
+TLSCertificateFile {certificate}
+TLSCertificateKeyFile {key}
 TLSVerifyClient allow
-authz-regexp "^cn=authd-client$" "{service}"
 """
 
 _TREE = f"""
@@ -115,7 +115,7 @@ def escaped(value: str) -> str:
 
 
 class Slapd:
-    """A server at port 389 of an address, 636 too where a folder has `make_certificates`'s files, and at a socket."""
+    """A server at port 389 of an address, 636 too where it has a certificate, and at a socket."""
 
     def __init__(
         self,
@@ -123,11 +123,12 @@ class Slapd:
         entries: str,
         *,
         address: str = "127.0.0.1",
-        tls: str = "",
+        authority: Authority | None = None,
+        names: Sequence[str] = (),
         descriptors: int = 1024,
         log_level: str = "stats",
     ) -> None:
-        """`descriptors` is how many it may have open, connections and all."""
+        """`authority` issues a certificate for `names`; `descriptors` is how many it may have open, connections too."""
         self.box = box
         self.address = address
         self.name = f"slapd-{address}"
@@ -137,14 +138,16 @@ class Slapd:
         box.make_directory(f"/run/{self.name}/data")
         self._log_level = log_level
         self._limit = f"--nofile={descriptors}:{descriptors}"
+        client = f'authz-regexp "^cn=authd-client$" "{SERVICE}"\n'
         external = f'authz-regexp "gidNumber=0.uidNumber=0,cn=peercred,cn=external,cn=auth" "{SERVICE}"\n'
+        tls = _tls(authority, names) if authority else ""
         configuration = _CONFIGURATION.format(
             name=self.name,
             suffix=SUFFIX,
             service=SERVICE,
             root=ROOT,
             root_password=ROOT_PASSWORD,
-            global_lines=(_TLS.format(folder=tls, service=SERVICE) if tls else "") + external,
+            global_lines=tls + client + external,
         )
         box.write(self._configuration, configuration)
         service = entry(
@@ -154,7 +157,7 @@ class Slapd:
             f"userPassword: {ssha(SERVICE_PASSWORD)}",
         )
         box.run(["slapadd", "-q", "-f", self._configuration], input=_TREE + service + entries)
-        self._listeners = f"{self.uri} {self.socket_uri}" + (f" ldaps://{address}" if tls else "")
+        self._listeners = f"{self.uri} {self.socket_uri}" + (f" ldaps://{address}" if authority else "")
 
     @property
     def _configuration(self) -> str:
@@ -203,23 +206,13 @@ class Slapd:
         self.box.run(["ldapmodify", "-H", self.socket_uri, *bind], input=ldif + "\n")
 
 
-def make_certificates(box: Box, folder: str, *, names: str = "DNS:localhost,IP:127.0.0.1") -> None:
-    """Make an authority, a server's certificate for these names, and one of a client called authd-client."""
-    box.make_directory(folder)
-    request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    for name, subject, extensions in (
-        ("ca", "/CN=authority", ["-addext", "basicConstraints=critical,CA:TRUE"]),
-        ("server", "/CN=server", ["-addext", f"subjectAltName={names}"]),
-        ("client", "/CN=authd-client", []),
-    ):
-        files = ["-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.pem", "-days", "30", "-subj", subject]
-        signed = [] if name == "ca" else ["-CA", f"{folder}/ca.pem", "-CAkey", f"{folder}/ca.key"]
-        leaf = [] if name == "ca" else ["-addext", "basicConstraints=critical,CA:FALSE"]
-        box.run([*request, *files, *signed, *extensions, *leaf])
-
-
 def wait_until_logged(server: Slapd, text: str, times: int = 1) -> None:
     wait_until(lambda: server.log.count(text) >= times, f"{server.name}: {text!r}")
+
+
+def _tls(authority: Authority, names: Sequence[str]) -> str:
+    issued = authority.issue(*names)
+    return _TLS.format(authority=authority.file, certificate=issued.certificate, key=issued.key)
 
 
 def _ldif(name: str, value: str) -> str:
