@@ -137,9 +137,7 @@ class Templates:
         self.group_base = self._parsed("group_base", options.group_base or options.base, "dn")
         self.group_filter = self._parsed("group_filter", options.group_filter, "dn")
         every = (self.base, self.filter, self.dn, self.group_dn, self.group_base, self.group_filter)
-        self.names: frozenset[str] = frozenset[str]().union(*(each.names for each in every)) - {
-            "dn"
-        }  # of what the client sent
+        self.names = frozenset[str]().union(*(each.names for each in every)) - {"dn"}  # of what the client sent
 
     def _parsed(self, key: str, text: str, *further: str) -> Template:
         try:

@@ -53,6 +53,8 @@ class Pool:
             raise
         finally:
             expiry.cancel()
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
 
     def give_back(self, connection: Connection) -> None:
         """Take back what `take` gave, closed or not."""
@@ -87,7 +89,7 @@ class Pool:
             self._idle.popleft().close()
 
     def _open_more(self, loop: asyncio.AbstractEventLoop) -> None:
-        while self._opening < min(MAX_OPENING, sum(not each.done() for each in self._waiting)):
+        while self._opening < min(MAX_OPENING, len(self._waiting)):
             self._opening += 1
             threading.Thread(target=self._open, args=(loop,), name=f"open {self._name}", daemon=True).start()
 
