@@ -25,6 +25,8 @@ def _lines(state: dict[str, Any]) -> Iterator[str]:
     yield f"authd {state['version']}, pid {state['pid']}, up {timedelta(seconds=int(state['uptime']))}"
     yield f"listeners: {', '.join(state['listeners'])}"
     yield f"connections: {_counts(state['connections'])}"
+    loop = state["loop"]
+    yield f"event loop: {duration(loop['longest_lag'])} late at most, {loop['too_late']} times too late"
     for protocol, outcomes in state["requests"].items():
         yield f"requests, {protocol}: {_counts(outcomes)}"
     for route in state["routes"]:

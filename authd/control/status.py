@@ -26,6 +26,7 @@ async def status(pieces: Pieces) -> dict[str, Any]:
         "uptime": round(time.monotonic() - pieces.started, 3),
         "listeners": [str(each.path) for each in pieces.settings.listeners],
         "connections": _connections(pieces),
+        "loop": {"longest_lag": pieces.lag.longest, "too_late": pieces.lag.too_late, "looks": pieces.lag.looks},
         "requests": _requests(pieces),
         "routes": [{"name": route.name, "backends": list(entry.backends)} for entry, route in pieces.routes],
         "backends": [_backend(each) for each in pieces.backends],

@@ -35,6 +35,7 @@ from authd.helper.client import HelperClient
 from authd.server.connection import Connections, Limits
 from authd.server.counters import ConnectionCounters
 from authd.server.desk import Desk
+from authd.server.loop_lag import LagCounters
 from authd.server.pieces import BackendAtWork, Pieces
 from authd_backends import files
 from authd_backends.contract import Placement, Request, Verdict
@@ -55,7 +56,11 @@ class Daemon:
 
 
 def assemble(
-    settings: Settings, backends: Sequence[BackendAtWork], record: Callable[[Decision], None], max_connections: int
+    settings: Settings,
+    backends: Sequence[BackendAtWork],
+    record: Callable[[Decision], None],
+    max_connections: int,
+    lag: LagCounters,
 ) -> Daemon:
     """Put the pieces together, on the running loop."""
     steps, counters = _steps(settings), Counters(settings.routes)
@@ -63,7 +68,7 @@ def assemble(
     limits = _limits(settings, max_connections)
     connections = Connections(desk, limits, ConnectionCounters(), time.monotonic)
     decided = (counters.count, record)
-    pieces = Pieces(settings, backends, routes, steps, decided, counters, connections, time.monotonic())
+    pieces = Pieces(settings, backends, routes, steps, decided, counters, connections, lag, time.monotonic())
     return Daemon(connections, counters, pieces)
 
 

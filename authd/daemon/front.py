@@ -17,18 +17,18 @@ from authd.control.access import admin_gid
 from authd.control.commands import Commands
 from authd.control.server import ControlServer
 from authd.daemon import notify
-from authd.daemon.assembly import Daemon, assemble, backends_at_work, reassemble
+from authd.daemon.assembly import assemble, backends_at_work, reassemble
 from authd.daemon.openings import control_key, listener_key, metrics_key
 from authd.daemon.retiring import Retiring
 from authd.daemon.supply import Supplied, Supply
 from authd.decide.sources import Sources
-from authd.observe.counters import ReloadCounters
+from authd.observe.counters import LogCounters, ReloadCounters
 from authd.observe.decision_log import DecisionLog
 from authd.observe.flood import Flood
 from authd.observe.targets import Target, opened, set_up_logging
 from authd.server.listener import Listener, Reserve
-from authd.server.loop_lag import LagCounters, LoopLag
-from authd.server.pieces import BackendAtWork
+from authd.server.loop_lag import LoopLag
+from authd.server.pieces import BackendAtWork, Pieces
 from authd.unix.privileges import forbid_core_dumps, raise_descriptor_limit
 from authd.unix.sockets import SocketError
 from authd.unix.tcp import Listening
@@ -76,6 +76,7 @@ class Front:
         self._retiring = Retiring()
         self._reloading = asyncio.Lock()
         self._lag = LoopLag()
+        self._lines = LogCounters()
         self.reloads = ReloadCounters(loaded=time.time())
         self.log_target = self._logging_to(loaded.settings)
 
@@ -91,7 +92,7 @@ class Front:
             log.error("%s", error)  # noqa: TRY400
             return 2
         most = _max_connections(settings.server.max_connections)
-        self._daemon = assemble(settings, backends, self._decisions.record, most)
+        self._daemon = assemble(settings, backends, self._decisions.record, most, self._lag.counters)
         self._hear_signals(lifeline)
         self._lag.start()
         self._exchange_servers(self._sockets)
@@ -184,9 +185,7 @@ class Front:
             self._watchers.pop(gone).stop()
         if metrics is not None and key not in self._watchers:
             observing = import_module(OBSERVING)
-            self._watchers[key] = observing.Observation(
-                metrics, lambda: self._daemon.pieces, self._lag.counters, self.reloads
-            )
+            self._watchers[key] = observing.Observation(metrics, lambda: self._daemon.pieces, self.reloads, self._lines)
             self._watchers[key].start()
             log.info("metrics at %s", metrics.path)
 
@@ -198,7 +197,7 @@ class Front:
 
     def _decision_log(self, settings: Settings) -> DecisionLog:
         flood = Flood(settings.log, Sources(settings.throttle.exempt), self._loop.call_later)
-        return DecisionLog(self.log_target, settings.log, self._tag_key, flood, self._loop.call_later)
+        return DecisionLog(self.log_target, settings.log, self._tag_key, flood, self._loop.call_later, self._lines)
 
     def _hear_signals(self, lifeline: int | None) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -242,12 +241,12 @@ class Front:
         connections.give_up_all("authd is stopping")
         self._lag.stop()
         self._decisions.left_out.tell()
-        _tell_what_was_done(self._daemon, self._lag.counters)
+        _tell_what_was_done(self._daemon.pieces)
 
 
-def _tell_what_was_done(daemon: Daemon, lag: LagCounters) -> None:
-    counts = daemon.connections.counters
-    outcomes = {f"{protocol}:{outcome}": count for (protocol, outcome), count in daemon.counters.by_outcome().items()}
+def _tell_what_was_done(pieces: Pieces) -> None:
+    counts, lag = pieces.connections.counters, pieces.lag
+    outcomes = {f"{protocol}:{outcome}": count for (protocol, outcome), count in pieces.counters.by_outcome().items()}
     told = " ".join(f"{name}={count}" for name, count in sorted(outcomes.items()))
     log.info(
         "stopped after %d connections (%d ended early, %d too slow, %d evicted, %d turned away); "

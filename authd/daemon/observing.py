@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Callable
 
 from authd.control import tables
-from authd.observe.counters import ReloadCounters
+from authd.observe.counters import LogCounters, ReloadCounters
 from authd.observe.exporter import Exporter
 from authd.observe.health import Health, alive
 from authd.observe.metrics import Metrics
 from authd.observe.processes import collectors
 from authd.observe.sections import Sources
 from authd.observe.view import OperatorPage
-from authd.server.loop_lag import LagCounters
 from authd.server.pieces import Pieces
 from authd.unix.tcp import Listening
 
@@ -22,14 +21,14 @@ class Observation:
     """The pages at `[metrics] listen`, and what has to go on so that they can be made."""
 
     def __init__(
-        self, listening: Listening, pieces: Callable[[], Pieces], lag: LagCounters, reloads: ReloadCounters
+        self, listening: Listening, pieces: Callable[[], Pieces], reloads: ReloadCounters, lines: LogCounters
     ) -> None:
         """`pieces` gives those at work now."""
         self._pieces = pieces
         self._blocked = {"user": 0, "address": 0}
         self._counting: asyncio.Task[None] | None = None
         self.health = Health(pieces)
-        sources = Sources(pieces, self.health, lag, reloads, self._blocked, collectors(pieces))
+        sources = Sources(pieces, self.health, reloads, lines, self._blocked, collectors(pieces))
         self._operator = OperatorPage(sources)
         pages = {
             "/": self._operator.page,

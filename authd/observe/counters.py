@@ -1,6 +1,23 @@
-"""What has happened to the configuration since the start, as plain numbers."""
+"""What has happened to configuration and log since the start, as plain numbers."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Reason(Enum):
+    """Why a decision has no line; the value is the word that the log and metrics use."""
+
+    FLOOD = "flood"  # there were too many
+    UNREAD = "unread"  # what the lines went to took none
+
+    __hash__ = object.__hash__
+
+
+@dataclass(slots=True)
+class LogCounters:
+    written: int = 0  # decisions
+    left_out: Counter[tuple[Reason, str]] = field(default_factory=Counter)  # by outcome too
 
 
 @dataclass(slots=True)

@@ -12,8 +12,9 @@ from syslog import LOG_INFO, LOG_WARNING
 
 from authd.config.settings import LogFormat, LogLevel, LogSettings
 from authd.decide.decision import Decision, NotAsked
+from authd.observe.counters import LogCounters, Reason
 from authd.observe.flood import Flood
-from authd.observe.left_out import LeftOut, Reason
+from authd.observe.left_out import LeftOut
 from authd.observe.targets import DISPENSABLE, MAX_TEXT, MAX_WAITING, Target
 from authd.protocols.errors import Answer
 from authd_backends.contract import Outcome, Secret
@@ -38,10 +39,11 @@ class DecisionLog:
         key: bytes,
         flood: Flood,
         call_later: Callable[[float, Callable[[], None]], object],
+        counters: LogCounters,
     ) -> None:
         """`key`: random bytes of this start, under which the tags of refused passwords are made."""
-        self.written = 0  # decisions
-        self.left_out = LeftOut(self._tell, call_later)
+        self.left_out = LeftOut(counters, self._tell, call_later)
+        self._counters = counters
         self._write = target.write
         self._form = settings.format
         self._level = settings.level
@@ -55,7 +57,7 @@ class DecisionLog:
         if not self._flood.admits(decision):
             self.left_out.add(Reason.FLOOD, decision.outcome.value)
         elif self._has_written(decision):
-            self.written += 1
+            self._counters.written += 1
         else:
             self.left_out.add(Reason.UNREAD, decision.outcome.value)
 

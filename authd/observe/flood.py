@@ -18,7 +18,7 @@ class Flood:
 
     No outcome takes another's place: guesses never keep an acceptance or an outage untold. A source is the client's
     address (the /64 of IPv6), or the user's name where none is known or many users come from it; acceptances are not
-    bounded by source.
+    bounded by source, and repetitions of a password are a source of their own.
     """
 
     def __init__(
@@ -60,4 +60,6 @@ class Flood:
     def _source(self, decision: Decision) -> str:
         client = decision.request.client
         source = self._sources(client.address) if client is not None else None
-        return source or f"user {name_of(decision.request.login)}"
+        source = source or f"user {name_of(decision.request.login)}"
+        # apart, or who sends one wrong password again and again could hide all his other ones behind it
+        return f"{source} again" if decision.is_repeated else source

@@ -3,18 +3,10 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
-from enum import Enum
+
+from authd.observe.counters import LogCounters, Reason
 
 INTERVAL = 10.0  # seconds from the first that is left out to the line that tells how many were
-
-
-class Reason(Enum):
-    """Why a decision has no line; the value is the word that the log and metrics use."""
-
-    FLOOD = "flood"  # there were too many
-    UNREAD = "unread"  # what the lines went to took none
-
-    __hash__ = object.__hash__
 
 
 class LeftOut:
@@ -22,12 +14,13 @@ class LeftOut:
 
     def __init__(
         self,
+        counters: LogCounters,
         tell: Callable[[dict[str, str]], bool],
         call_later: Callable[[float, Callable[[], None]], object],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`tell` writes the fields of a line, or gives False: they are told later with what comes until then."""
-        self.total: Counter[tuple[Reason, str]] = Counter()
+        self._counters = counters
         self._tell = tell
         self._call_later = call_later
         self._now = now
@@ -36,7 +29,7 @@ class LeftOut:
 
     def add(self, reason: Reason, outcome: str) -> None:
         """Count one."""
-        self.total[reason, outcome] += 1
+        self._counters.left_out[reason, outcome] += 1
         if not self._untold:
             self._call_later(INTERVAL, self._tell_again)
         if reason not in self._untold:

@@ -3,16 +3,18 @@
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.process_collector import ProcessCollector
 
 from authd import __version__
-from authd.observe.counters import ReloadCounters
+from authd.decide.decision import NotAsked
+from authd.observe.counters import LogCounters, Reason, ReloadCounters
 from authd.observe.families import count, counter, durations, gauge, histogram, number
 from authd.observe.health import Health
-from authd.server.loop_lag import LagCounters
 from authd.server.pieces import BackendAtWork, Pieces
+from authd_backends.contract import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,8 @@ class Sources:
 
     pieces: Callable[[], Pieces]
     health: Health
-    lag: LagCounters
     reloads: ReloadCounters
+    lines: LogCounters
     blocked: Mapping[str, int]
     processes: tuple[ProcessCollector, ...] = ()
 
@@ -143,15 +145,24 @@ def _connections(pieces: Pieces) -> Iterator[Metric]:
     yield count("out_of_descriptors_total", text, counters.out_of_descriptors)
 
 
+def _log(lines: LogCounters) -> Iterator[Metric]:
+    yield count("log_decisions_written_total", "Decisions that have their lines in the log.", lines.written)
+    every = product(Reason, (*Outcome, *NotAsked))
+    left_out = [((why.value, outcome.value), lines.left_out[why, outcome.value]) for why, outcome in every]
+    text = "Decisions without a line: too many of one source or at once, or nobody read them in time."
+    yield counter("log_decisions_left_out_total", text, ("reason", "outcome"), left_out)
+
+
 def _daemon(sources: Sources) -> Iterator[Metric]:
-    reloads = sources.reloads
+    reloads, lag = sources.reloads, sources.pieces().lag
     results = [(("success",), reloads.succeeded), (("failure",), reloads.failed)]
     yield counter("config_reloads_total", "Reloads of the configuration.", ("result",), results)
     text = "Whether the last reload was taken up; 1 before the first."
     yield number("config_last_reload_success", text, float(reloads.last_succeeded))
     text = "When the configuration in force was read."
     yield number("config_last_reload_success_timestamp_seconds", text, reloads.loaded)
-    yield durations("loop_lag_seconds", "Seconds that the loop fell behind its timers.", sources.lag.lateness)
-    yield number("loop_lag_longest_seconds", "The longest of them since the start.", sources.lag.longest)
+    yield from _log(sources.lines)
+    yield durations("loop_lag_seconds", "Seconds that the loop fell behind its timers.", lag.lateness)
+    yield number("loop_lag_longest_seconds", "The longest of them since the start.", lag.longest)
     build = [((__version__, platform.python_version()), 1)]
     yield gauge("build_info", "What runs here.", ("version", "python"), build)

@@ -74,7 +74,7 @@ def picture_of(sources: Sources, history: History) -> Picture:
         cache=_cache(pieces, history),
         throttle=_throttle(pieces, sources.blocked),
         connections={"open": len(connections)} | {name: getattr(connections.counters, name) for name in CONNECTIONS},
-        longest_lag=sources.lag.longest,
+        longest_lag=pieces.lag.longest,
         helper_listens=not helped & sources.health.unreachable if helped else None,
     )
 

@@ -13,6 +13,7 @@ from authd.decide.queue import BackendQueue
 from authd.decide.route import Route
 from authd.helper.client import HelperClient
 from authd.server.connection import Connections
+from authd.server.loop_lag import LagCounters
 from authd_backends.contract import Placement
 
 
@@ -41,4 +42,5 @@ class Pieces:
     decided: Sequence[Callable[[Decision], None]]  # who is told of each decision
     counters: Counters
     connections: Connections
+    lag: LagCounters
     started: float  # on the monotonic clock

@@ -212,9 +212,12 @@ def test_a_full_queue_is_no_reason_to_connect_again(path: Path, written: Written
     medium = Datagrams(str(path), Rfc3164(), Stderr(), Clock())
     waiting = deque([b"line"] * 100_000)
 
-    with pytest.raises(BlockingIOError) as raised:
+    def until_it_is_full() -> None:
         while True:
             medium.send(waiting)
+
+    with pytest.raises(BlockingIOError) as raised:
+        until_it_is_full()
 
     assert raised.value.errno == errno.EAGAIN
     medium.disown()
@@ -223,11 +226,11 @@ def test_a_full_queue_is_no_reason_to_connect_again(path: Path, written: Written
 def test_a_child_of_fork_has_a_connection_of_its_own(path: Path, written: Written) -> None:
     daemon = written.daemon()
     written.write("one")
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
 
     written.target.disown()
 
-    assert len(os.listdir("/proc/self/fd")) == descriptors - 1
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors - 1
     written.later(RECONNECT)
     written.write("two")
     assert daemon.read() == ["one", "two"]

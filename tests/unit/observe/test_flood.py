@@ -8,10 +8,12 @@ from authd.observe.flood import Flood
 from authd_backends import Client, Outcome, Request, Secret
 
 
-def decision(user: str, address: str = "", outcome: Outcome | NotAsked = Outcome.WRONG_PASSWORD) -> Decision:
+def decision(
+    user: str, address: str = "", outcome: Outcome | NotAsked = Outcome.WRONG_PASSWORD, *, again: bool = False
+) -> Decision:
     request = Request(user, Secret(b"x"), client=Client(address, 25) if address else None)
     answer = answer_to(outcome, ThrottleAnswer.TEMPFAIL)
-    return Decision(request, "saslauthd", outcome, answer, "", "", "", "", "", False, 0.0, 0.0)
+    return Decision(request, "saslauthd", outcome, answer, "", "", "", "", "", again, 0.0, 0.0)
 
 
 @pytest.fixture
@@ -41,6 +43,13 @@ def test_where_no_address_tells_clients_apart_it_is_the_user_in_any_spelling(flo
     guesses = [decision(name, address) for name in ("alice", "ALICE", "\N{FULLWIDTH LATIN SMALL LETTER A}lice")]
 
     assert told(flood, *guesses, decision("bob", address)) == [True, True, False, True]
+
+
+def test_one_wrong_password_again_and_again_hides_no_other(flood: Flood) -> None:
+    """Or a guesser would first send one that fail2ban lets pass as a repetition, and then guess unseen."""
+    repeated = [decision("alice", "192.0.2.1", again=True)] * 3
+
+    assert told(flood, *repeated, decision("alice", "192.0.2.1")) == [True, True, False, True]
 
 
 def test_acceptances_are_not_bounded_by_client(flood: Flood) -> None:

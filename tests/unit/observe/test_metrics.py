@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 from authd.decide.histogram import Histogram
 from authd.observe import metrics
-from authd.observe.counters import ReloadCounters
+from authd.observe.counters import LogCounters, ReloadCounters
 from authd.observe.families import durations
 from authd.observe.health import Health
 from authd.observe.http import Reply
 from authd.observe.metrics import Metrics
 from authd.observe.processes import NOBODY, collectors, helper_pid
 from authd.observe.sections import Sources, sections
-from authd.server.loop_lag import LagCounters
 from tests.servers.scraping import Scrape
 from tests.unit.observe.observed import pieces_of
 
@@ -31,7 +30,7 @@ def sources(directory: Path, reloads: ReloadCounters | None = None) -> Sources:
     health.down = {"b": "gone"}
     reloads = reloads or ReloadCounters(loaded=1000.0)
     blocked = {"user": 3, "address": 0}
-    return Sources(lambda: pieces, health, LagCounters(), reloads, blocked, collectors(lambda: pieces))
+    return Sources(lambda: pieces, health, reloads, LogCounters(), blocked, collectors(lambda: pieces))
 
 
 def page(directory: Path, headers: Mapping[str, str], reloads: ReloadCounters | None = None) -> tuple[Reply, int]:

@@ -9,7 +9,7 @@ import pytest
 
 from authd.decide.cache import Lookup
 from authd.decide.decision import NotAsked
-from authd.observe.counters import ReloadCounters
+from authd.observe.counters import LogCounters, ReloadCounters
 from authd.observe.health import Health
 from authd.observe.history import INTERVAL, History
 from authd.observe.page import POLICY
@@ -17,7 +17,6 @@ from authd.observe.picture import Picture
 from authd.observe.reading import reading
 from authd.observe.sections import Sources
 from authd.observe.view import OperatorPage, picture_of
-from authd.server.loop_lag import LagCounters
 from authd.server.pieces import Pieces
 from authd_backends.contract import Outcome
 from tests.unit.observe.observed import pieces_of
@@ -25,7 +24,7 @@ from tests.unit.observe.observed import pieces_of
 
 def sources_of(pieces: Pieces) -> Sources:
     health = Health(lambda: pieces)
-    return Sources(lambda: pieces, health, LagCounters(), ReloadCounters(loaded=0.0), {"user": 3, "address": 2})
+    return Sources(lambda: pieces, health, ReloadCounters(loaded=0.0), LogCounters(), {"user": 3, "address": 2})
 
 
 def busy(pieces: Pieces) -> None:
