@@ -27,7 +27,7 @@ _SOCKET = re.compile(r"(?P<folder>.*)/\.s\.PGSQL\.(?P<port>\d{1,5})")
 _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem")
 
 # SQLSTATEs of PostgreSQL 15, appendix A; those of two characters are classes
-_LOST = ("08", "57P01", "57P02", "57P03", "57P05", "25P03")  # broken, shut down, crashed, idle for too long
+_LOST = ("08", "57P", "25P03")  # broken, shut down, crashed, idle for too long
 _MISTAKES = ("28", "3D000", "3F000", "42", "25006")  # account, database, syntax, names, rights, a query that writes
 _UNDECIDED = {"42P08", "42P18"}  # what type a parameter has, as in concat($1, '@', $2)
 _NUMBER = re.compile(r"\$(\d+)")
