@@ -7,20 +7,19 @@ import asyncio
 import gc
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from authd_backends import LoopBackend, Outcome, Request, Secret
-from tests.servers.asking import Crowd, loop_backend, on_loop
+from tests.servers.asking import loop_backend, on_loop
 from tests.servers.box import Box
 from tests.servers.mariadb import PACKAGES as PACKAGES
 from tests.servers.mariadb import MariaDB
+from tests.servers.outages import CLIENTS, cancelled, crowd_on, descriptors, slow_wire
 from tests.servers.process import DEADLINE
 
-CLIENTS = 8
 TABLES = """
 CREATE DATABASE mail;
 CREATE TABLE mail.users (login VARCHAR(100) PRIMARY KEY, password VARCHAR(255));
@@ -53,19 +52,6 @@ def backend_on(*hosts: str, query: str = "SELECT password FROM users WHERE login
     return loop_backend(
         "mysql", {"hosts": list(hosts), "user": "authd", "database": "mail", "query": query, **deadlines}
     )
-
-
-@asynccontextmanager
-async def crowd_on(backend: LoopBackend) -> AsyncIterator[Crowd]:
-    """Let clients log in; nobody may be refused or kept waiting, and nothing may be left behind."""
-    crowd = Crowd(backend, "alice", "secret")
-    with crowd.at_work(CLIENTS):
-        await crowd.wait_for(Outcome.ACCEPTED)
-        yield crowd
-        await crowd.wait_for(Outcome.ACCEPTED)
-    backend.close()
-    assert {login.outcome for login in crowd.logins} <= {Outcome.ACCEPTED, Outcome.UNAVAILABLE}
-    assert max(login.seconds for login in crowd.logins) < DEADLINE
 
 
 def accepted_by(server: MariaDB) -> int:
@@ -157,28 +143,6 @@ def test_a_slow_wire_delays_and_refuses_nobody(server: MariaDB) -> None:
             await crowd.wait_for(Outcome.ACCEPTED, 50)
 
     on_loop(server.box, story)
-
-
-@asynccontextmanager
-async def slow_wire(port: int, to: int, seconds: float) -> AsyncIterator[None]:
-    """Carry bytes between two ports of the loopback, each piece so much later."""
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            await asyncio.sleep(seconds)
-            writer.write(data)
-        writer.close()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", to)
-        try:
-            await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer), return_exceptions=True)
-        finally:
-            for each in (writer, far_writer):
-                each.transport.abort()
-
-    async with await asyncio.start_server(accept, "127.0.0.1", port):
-        yield
 
 
 def test_all_servers_dead_is_an_outage_at_once(server: MariaDB) -> None:
@@ -275,17 +239,3 @@ def test_nothing_is_left_behind(server: MariaDB) -> None:
         return await asyncio.to_thread(server.execute, count) != "0"
 
     on_loop(server.box, story)
-
-
-async def cancelled(backend: LoopBackend) -> None:
-    """Ask and do not wait for the answer, as when the queue's deadline has passed; new connections among them."""
-    asked = Request("alice", Secret(b"secret"))
-    checks = [asyncio.create_task(backend.check(asked)) for _ in range(2 * CLIENTS)]
-    await asyncio.sleep(0.05)
-    for check in checks:
-        check.cancel()
-    await asyncio.gather(*checks, return_exceptions=True)
-
-
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
