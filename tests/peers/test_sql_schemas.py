@@ -10,6 +10,7 @@ import shlex
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -22,7 +23,7 @@ from authd_backends.hashes.libcrypt import hashed
 from authd_backends.sql.schemas import Dialect, schemas
 from authd_backends.sql.sqlite import SqliteBackend, SqliteOptions
 from tests.servers import mariadb, postgresql
-from tests.servers.asking import Ask, asking
+from tests.servers.asking import Ask, asking, loop_backend
 from tests.servers.box import Box
 from tests.servers.mariadb import MariaDB
 from tests.servers.postgresql import PostgreSQL
@@ -373,6 +374,13 @@ def test_the_document_names_the_servers_of_each(schema: Schema) -> None:
     servers, _ = documented(schema.name)
 
     assert servers == [dialect.value for dialect in Dialect if schema.name in schemas(dialect)]
+
+
+def test_the_configuration_in_the_document_is_one() -> None:
+    (written,) = re.findall(r"^```toml\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+    table = tomllib.loads(written)["backends"]["mail"]
+
+    loop_backend(table.pop("type"), table).close()
 
 
 def test_the_document_shows_how_to_see_a_query() -> None:

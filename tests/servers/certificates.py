@@ -30,7 +30,7 @@ class Authority:
         alternatives = ",".join(f"IP:{name}" if name[0].isdigit() else f"DNS:{name}" for name in names)
         extensions.write_text(f"subjectAltName = {alternatives}\nextendedKeyUsage = {for_use_as}Auth\n")
         _openssl("req", *_NEW_KEY, "-keyout", made.key, "-out", request, "-subj", f"/CN={names[0]}")
-        authority = ["-CA", self.file, "-CAkey", self._key, "-CAcreateserial"]
+        authority: list[str | Path] = ["-CA", self.file, "-CAkey", self._key, "-CAcreateserial"]
         _openssl(
             "x509", "-req", "-in", request, *authority, "-out", made.certificate, "-days", "2", "-extfile", extensions
         )
