@@ -47,10 +47,12 @@ def _imported(name: str, reference: str) -> type[Any]:
     module, _, attribute = reference.partition(":")
     try:
         found: type[Any] = getattr(import_module(module), attribute)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] == __name__.partition(".")[0]:
+    except ImportError as error:
+        if error.name is not None and error.name.partition(".")[0] == __name__.partition(".")[0]:
             raise  # a defect of ours
-        raise MissingLibraryError(f"backend {name} needs: pip install authd[{name}]") from error
+        is_missing = isinstance(error, ModuleNotFoundError)
+        reason = "" if is_missing else f": {error}".partition("\n")[0]  # one in C is missing, as libpq
+        raise MissingLibraryError(f"backend {name} needs: pip install authd[{name}]{reason}") from error
     return found
 
 

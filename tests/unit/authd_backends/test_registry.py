@@ -38,6 +38,16 @@ def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_
         backend_type("theirs")
 
 
+def test_a_library_that_lacks_another_says_which(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As psycopg does where there is no libpq."""
+    (tmp_path / "half_a_backend.py").write_text("raise ImportError('no pq wrapper available.\\nAttempts made:')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(registry._CLASSES, "half", "half_a_backend:HalfABackend")
+
+    with pytest.raises(MissingLibraryError, match=r"backend half needs: .*: no pq wrapper available\.$"):
+        backend_type("half")
+
+
 def test_a_missing_module_of_our_own_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry._CLASSES, "ours", "authd_backends.nowhere:Nothing")
 
