@@ -2,7 +2,7 @@
 PYTHON ?= /usr/bin/python3
 export PYTHON
 
-.PHONY: help venv demo test lint bench clean
+.PHONY: help venv demo test lint bench fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -28,6 +28,11 @@ lint: ## ruff, mypy and the layers of the modules
 bench: ## authd against Debian's saslauthd, in one run
 	@tools/setup.sh dev
 	.venv/bin/python -m bench
+
+SECONDS ?= 60
+fuzz: ## hostile bytes for every parser, SECONDS=60 for each
+	@tools/setup.sh fuzz
+	.venv/bin/python -m tests.fuzz --seconds $(SECONDS)
 
 clean: ## removes all that the others made
 	rm -rf .venv .cache bench/build dist .coverage* .hypothesis .*_cache

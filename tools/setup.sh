@@ -3,6 +3,7 @@
 #
 #   tools/setup.sh run    what the demo needs: authd and argon2 (prebuilt)
 #   tools/setup.sh dev    what the tests need: the dev tools too, of which two modules have to be compiled
+#   tools/setup.sh fuzz   what fuzzing needs: atheris besides (prebuilt, 35 MB)
 #
 # PYTHON names the interpreter. Does nothing where it was done before for this checkout, Python and pyproject.toml.
 # As root it installs the build dependencies that are missing; anybody else is told what they are, and exits 1.
@@ -96,6 +97,14 @@ is_ready() { # PURPOSE
     [ "$(cat ".venv/ready-to-$1" 2>/dev/null)" = "$(fingerprint)" ]
 }
 
+if [ "$purpose" = fuzz ]; then
+    tools/setup.sh dev
+    is_ready fuzz && exit 0
+    say "Installing atheris into .venv"
+    pip_install --group fuzz
+    fingerprint >.venv/ready-to-fuzz
+    exit 0
+fi
 if is_ready dev || is_ready "$purpose"; then
     exit 0
 fi
