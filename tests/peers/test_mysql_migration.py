@@ -91,7 +91,7 @@ LOGINS = [
 def test_what_pam_mysql_answered_authd_answers(authd: Authd) -> None:
     told = [ask(authd.box.path(SOCKET), user, password, realm="example.org") for user, password, _ in LOGINS]
     assert told == [answer for *_, answer in LOGINS]
-    assert "outcome=disabled user=bob" in authd.process.output
+    authd.process.wait_for_output("outcome=disabled user=bob")
     authd.stop()
 
     authd.box.write("/etc/pam.d/smtp", files()["/etc/pam.d/smtp"])

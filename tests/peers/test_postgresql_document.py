@@ -65,7 +65,7 @@ def test_the_system_s_user_needs_no_password(authd: Authd) -> None:
     assert told("alice", "guess") == NO
     assert told("bob", "secret") == NO
     assert told("mallory", "secret") == NO
-    assert "outcome=disabled user=bob" in authd.process.output
+    authd.process.wait_for_output("outcome=disabled user=bob")
 
 
 def test_a_server_that_is_out_is_an_outage(authd: Authd, server: PostgreSQL) -> None:
