@@ -8,7 +8,7 @@ import json
 import os
 import socket
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -91,6 +91,17 @@ def receive_offer(end: socket.socket) -> Offer:
     for each in added:
         each.setblocking(False)
     return Offer(header["source"], content, dict(zip(header["added"], added, strict=True)), header["kept"])
+
+
+def discard_offers(end: socket.socket) -> None:
+    """Throw away what nobody has waited for long enough. Raises OSError where the other side has gone."""
+    with suppress(BlockingIOError):
+        while True:
+            message, descriptors, _, _ = socket.recv_fds(end, MAX_HEADER, MAX_SOCKETS + 1, socket.MSG_DONTWAIT)
+            for each in descriptors:
+                os.close(each)
+            if not message:
+                return
 
 
 def _send(end: socket.socket, header: Mapping[str, object], descriptors: Sequence[int]) -> None:

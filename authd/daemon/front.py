@@ -136,8 +136,9 @@ class Front:
         except BaseException:
             supplied.roll_back()
             raise
-        self._adopt(supplied, backends)
         supplied.commit()
+        self._adopt(supplied, backends)
+        supplied.close_removed()
         kept = {id(each) for each in backends}
         self._retiring.retire(each for each in former if id(each) not in kept)
         return supplied.loaded.warnings

@@ -67,6 +67,7 @@ class Holdings:
         coming, self._next = self._next, None
         self.loaded, self.sockets = coming.loaded, coming.exchange.sockets
         coming.exchange.commit()
+        coming.exchange.close_removed()  # the front has them too
 
     def roll_back(self) -> None:
         """The front does not, or is gone."""

@@ -47,14 +47,21 @@ class Exchange:
     changed: list[Callable[[], None]]
 
     def commit(self) -> None:
-        """Give what the new configuration says to those that stay, and free the paths of those that do not."""
+        """Give what the new configuration says to those that stay, and free the paths of those that do not.
+
+        Who has come to one of these before still waits there, until `close_removed`.
+        """
         for change in self.changed:
             try:
                 change()
             except SocketError as error:
                 log.error("%s", error)  # noqa: TRY400  # all else is in force
         for bound in self.removed.values():
-            take_back(bound)
+            bound.unlink()
+
+    def close_removed(self) -> None:
+        for bound in self.removed.values():
+            bound.close()
 
     def roll_back(self) -> None:
         for key in self.added:

@@ -24,8 +24,9 @@ class Supplied:
 
     loaded: Loaded
     sockets: dict[str, Listening]
-    commit: Callable[[], None]
+    commit: Callable[[], None]  # this is what the files of the sockets are to be like
     roll_back: Callable[[], None]
+    close_removed: Callable[[], None]  # when nobody accepts on them any more
 
 
 class Supply(Protocol):
@@ -41,14 +42,18 @@ class OwnSupply:
     """A front without a parent opens its sockets itself."""
 
     async def another(self, loaded: Loaded, sockets: Sockets) -> Supplied:
-        found = load(loaded.path)
-        check_settled(found, loaded.settings)
-        exchanged = exchange(sockets, found.settings, loaded.settings, is_root=False)
-        return Supplied(found, exchanged.sockets, exchanged.commit, exchanged.roll_back)
+        return await asyncio.to_thread(_supplied, loaded, sockets)  # a path that another one listens at takes its time
 
     @property
     def owns_sockets(self) -> bool:
         return True
+
+
+def _supplied(loaded: Loaded, sockets: Sockets) -> Supplied:
+    found = load(loaded.path)
+    check_settled(found, loaded.settings)
+    exchanged = exchange(sockets, found.settings, loaded.settings, is_root=False)
+    return Supplied(found, exchanged.sockets, exchanged.commit, exchanged.roll_back, exchanged.close_removed)
 
 
 class ParentSupply:
@@ -62,6 +67,7 @@ class ParentSupply:
 
     async def another(self, loaded: Loaded, sockets: Sockets) -> Supplied:
         try:
+            channel.discard_offers(self._end)  # one that came too late
             self._end.send(Word.PREPARE.value)
             offer = await asyncio.to_thread(channel.receive_offer, self._end)
         except (ChannelError, OSError) as error:
@@ -75,7 +81,14 @@ class ParentSupply:
             key: PlainSocket(each, key.partition(" ")[2]) for key, each in offer.added.items()
         }
         known |= {key: bound for key, bound in sockets.items() if key in offer.kept}
-        return Supplied(found, known, lambda: self._say(Word.COMMIT), lambda: self._roll_back(offer.added.values()))
+        removed = [bound for key, bound in sockets.items() if key not in known]
+        return Supplied(
+            found,
+            known,
+            commit=lambda: self._say(Word.COMMIT),
+            roll_back=lambda: self._roll_back(offer.added.values()),
+            close_removed=lambda: _close(removed),
+        )
 
     @property
     def owns_sockets(self) -> bool:
@@ -89,3 +102,8 @@ class ParentSupply:
     def _say(self, word: Word) -> None:
         with suppress(OSError):  # the parent has gone: the front learns of that elsewhere
             self._end.send(word.value)
+
+
+def _close(sockets: Iterable[Listening]) -> None:
+    for bound in sockets:
+        bound.close()
