@@ -25,6 +25,7 @@ class Sample:
 
     answers: int
     errors: int  # connections without an answer
+    temporary: int  # of the answers
     seconds: float
     rate: float  # answers a second
     p50: float
@@ -51,12 +52,17 @@ def load(
     requests: int = 0,
     service: str = "smtp",
     password: str = "secret%d",
+    expected: str = "OK",
+    rate: int = 0,
+    tolerant: bool = False,
 ) -> Sample:
     """Log in as ``user0`` to ``user{users - 1}`` in random order, for a time or a number of requests.
 
-    Raises LoadError at any answer but OK, and at any connection without an answer.
+    `rate` is requests a second, 0: as many as there can be. Raises LoadError at any answer but `expected` and, where
+    it is `tolerant`, a temporary failure; and at any connection without an answer.
     """
     amount = ["-n", str(requests)] if requests else ["-t", str(milliseconds)]
+    amount += ["-e", expected, *(["-R", str(rate)] if rate else []), *(["-T"] if tolerant else [])]
     who = ["-u", "user%d", "-p", password, "-r", REALM, "-S", service, "-N", str(users)]
     command = [str(build("load")), "-s", str(socket), "-c", str(clients), *amount, *who]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

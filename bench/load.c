@@ -24,15 +24,17 @@ enum { FIELDS = 4, FIELD_MAX = 2048, ANSWER_MAX = 1023, NUMBER_DIGITS = 20, PATI
 
 static const char usage[] =
     "usage: load -s SOCKET -u USER -p PASSWORD [-r REALM] [-S SERVICE] [-e OK|NO] [-c CLIENTS]\n"
-    "            [-t MILLISECONDS | -n REQUESTS] [-N USERS]\n"
+    "            [-t MILLISECONDS | -n REQUESTS] [-N USERS] [-R RATE] [-T]\n"
     "With -N, each request takes a number below USERS, in random order, for %d in USER and PASSWORD;\n"
-    "where there are enough of them, no two clients take the same.\n";
+    "where there are enough of them, no two clients take the same. -R: so many requests a second from all clients\n"
+    "together, and not as many as they can. -T: a temporary failure is counted and ends nothing.\n";
 
 static struct {
     struct sockaddr_un address;
     const char *fields[FIELDS]; /* in the order of the protocol: user, password, service, realm */
     const char *expected;
-    long clients, milliseconds, requests, users;
+    long clients, milliseconds, requests, users, rate;
+    bool tolerant;
 } options = {.fields = {"", "", "smtp", ""}, .expected = "OK", .clients = 1, .milliseconds = 1000};
 
 struct client {
@@ -42,7 +44,7 @@ struct client {
     uint64_t *latencies; /* nanoseconds */
     size_t answers, room;
     long requests; /* that it has to make, where the run has no end */
-    long errors;
+    long errors, temporary;
 };
 
 struct request {
@@ -52,7 +54,7 @@ struct request {
 };
 
 static pthread_barrier_t start;
-static uint64_t end; /* of the run, by now() */
+static uint64_t began, end; /* of the run, by now() */
 
 __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...)
 {
@@ -138,7 +140,7 @@ static bool read_all(int connection, void *buffer, size_t wanted)
 }
 
 /* Gives false where there is no whole answer; ends the run where it is another than expected. */
-static bool exchange(int connection, struct request *request)
+static bool exchange(int connection, struct request *request, struct client *client)
 {
     unsigned char count[2];
     char answer[ANSWER_MAX + 1] = "";
@@ -147,6 +149,10 @@ static bool exchange(int connection, struct request *request)
     size_t length = (size_t)count[0] << 8 | count[1];
     if (length > ANSWER_MAX || !read_all(connection, answer, length))
         return false;
+    if (!length && options.tolerant) {
+        client->temporary++;
+        return true;
+    }
     if (strncmp(answer, options.expected, strlen(options.expected)) != 0)
         fail("user %s, realm %s: expected %s, got %s", request->texts[0], request->texts[3], options.expected,
              length ? answer : "a temporary failure");
@@ -170,7 +176,7 @@ static void ask(struct client *client)
     encode(&request, client);
     uint64_t asked = now();
     int connection = open_connection();
-    if (connection >= 0 && exchange(connection, &request))
+    if (connection >= 0 && exchange(connection, &request, client))
         record(client, now() - asked);
     else
         client->errors++;
@@ -178,16 +184,25 @@ static void ask(struct client *client)
         close(connection);
 }
 
+/* Clients take turns, evenly over each second; who is late does not wait. */
+static void wait_for_turn(const struct client *client, long turn)
+{
+    if (!options.rate)
+        return;
+    uint64_t number = (uint64_t)(turn * options.clients + client->index);
+    uint64_t due = began + number * 1000000000u / (uint64_t)options.rate;
+    struct timespec time = {.tv_sec = (time_t)(due / 1000000000u), .tv_nsec = (long)(due % 1000000000u)};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
+}
+
 static void *run(void *argument)
 {
     struct client *client = argument;
     pthread_barrier_wait(&start);
-    if (options.requests)
-        for (long i = 0; i < client->requests; i++)
-            ask(client);
-    else
-        while (now() < end)
-            ask(client);
+    for (long i = 0; options.requests ? i < client->requests : now() < end; i++) {
+        wait_for_turn(client, i);
+        ask(client);
+    }
     return NULL;
 }
 
@@ -218,7 +233,7 @@ static void set_socket(const char *path)
 
 static void read_options(int count, char **arguments)
 {
-    for (int option; (option = getopt(count, arguments, "s:u:p:r:S:e:c:t:n:N:")) != -1;) {
+    for (int option; (option = getopt(count, arguments, "s:u:p:r:S:e:c:t:n:N:R:T")) != -1;) {
         switch (option) {
         case 's': set_socket(optarg); break;
         case 'u': options.fields[0] = field(optarg); break;
@@ -230,6 +245,8 @@ static void read_options(int count, char **arguments)
         case 't': options.milliseconds = number(optarg, 1, 86400000); break;
         case 'n': options.requests = number(optarg, 1, 1000000000); break;
         case 'N': options.users = number(optarg, 1, 1000000000); break;
+        case 'R': options.rate = number(optarg, 1, 1000000); break;
+        case 'T': options.tolerant = true; break;
         default: fputs(usage, stderr); exit(2);
         }
     }
@@ -253,7 +270,8 @@ static struct client *run_clients(void)
         if (error)
             fail("thread: %s", strerror(error));
     }
-    end = now() + (uint64_t)options.milliseconds * 1000000u;
+    began = now();
+    end = began + (uint64_t)options.milliseconds * 1000000u;
     pthread_barrier_wait(&start);
     for (long i = 0; i < options.clients; i++)
         pthread_join(clients[i].thread, NULL);
@@ -276,21 +294,21 @@ static double quantile(const struct client *all, double share) /* microseconds *
 int main(int count, char **arguments)
 {
     read_options(count, arguments);
-    uint64_t began = now();
     struct client *clients = run_clients(), all = {0};
     double seconds = (double)(now() - began) / 1e9;
     for (long i = 0; i < options.clients; i++) {
         for (size_t j = 0; j < clients[i].answers; j++)
             record(&all, clients[i].latencies[j]);
         all.errors += clients[i].errors;
+        all.temporary += clients[i].temporary;
         free(clients[i].latencies);
     }
     free(clients);
     if (all.answers)
         qsort(all.latencies, all.answers, sizeof *all.latencies, compare);
-    printf("{\"answers\": %zu, \"errors\": %ld, \"seconds\": %.3f, \"rate\": %.1f, \"p50\": %.1f, \"p99\": %.1f, "
+    printf("{\"answers\": %zu, \"errors\": %ld, \"temporary\": %ld, \"seconds\": %.3f, \"rate\": %.1f, \"p50\": %.1f, \"p99\": %.1f, "
            "\"p999\": %.1f, \"max\": %.1f}\n",
-           all.answers, all.errors, seconds, (double)all.answers / seconds, quantile(&all, 0.5), quantile(&all, 0.99),
+           all.answers, all.errors, all.temporary, seconds, (double)all.answers / seconds, quantile(&all, 0.5), quantile(&all, 0.99),
            quantile(&all, 0.999), quantile(&all, 1));
     free(all.latencies);
     return 0;

@@ -94,6 +94,31 @@ def test_it_ends_when_its_time_is_over(serve: Callable[[bytes], Server], path: P
     assert load(path, clients=1, users=1, milliseconds=20).seconds < 20
 
 
+def test_it_makes_as_many_requests_a_second_as_it_is_told(serve: Callable[[bytes], Server], path: Path) -> None:
+    serve(OK)
+
+    sample = load(path, clients=4, users=1, requests=50, rate=200)
+
+    assert sample.seconds > 0.2
+    assert sample.rate < 250
+
+
+def test_where_temporary_failures_are_no_matter_they_are_counted(serve: Callable[[bytes], Server], path: Path) -> None:
+    serve(TEMPORARY)
+
+    sample = load(path, clients=2, users=1, requests=10, tolerant=True)
+
+    assert (sample.answers, sample.temporary) == (10, 10)
+
+
+def test_a_refusal_is_no_temporary_failure(serve: Callable[[bytes], Server], path: Path) -> None:
+    serve(NO)
+
+    with pytest.raises(LoadError, match="expected OK, got NO$"):
+        load(path, clients=1, users=1, requests=10, tolerant=True)
+    assert load(path, clients=1, users=1, requests=10, expected="NO").answers == 10
+
+
 @pytest.mark.parametrize(("answer", "shown"), [(NO, "NO"), (TEMPORARY, "a temporary failure"), (b"\0\4NO x", "NO x")])
 def test_a_wrong_answer_ends_it(serve: Callable[[bytes], Server], path: Path, answer: bytes, shown: str) -> None:
     serve(answer)
