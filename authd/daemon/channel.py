@@ -6,9 +6,10 @@ sends means anything but when: it cannot choose a file, a path or a mode.
 
 import json
 import os
+import select
 import socket
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -95,13 +96,12 @@ def receive_offer(end: socket.socket) -> Offer:
 
 def discard_offers(end: socket.socket) -> None:
     """Throw away what nobody has waited for long enough. Raises OSError where the other side has gone."""
-    with suppress(BlockingIOError):
-        while True:
-            message, descriptors, _, _ = socket.recv_fds(end, MAX_HEADER, MAX_SOCKETS + 1, socket.MSG_DONTWAIT)
-            for each in descriptors:
-                os.close(each)
-            if not message:
-                return
+    while select.select([end], [], [], 0)[0]:
+        message, descriptors, _, _ = socket.recv_fds(end, MAX_HEADER, MAX_SOCKETS + 1)
+        for each in descriptors:
+            os.close(each)
+        if not message:
+            return
 
 
 def _send(end: socket.socket, header: Mapping[str, object], descriptors: Sequence[int]) -> None:
