@@ -2,29 +2,24 @@
 
 import asyncio
 import re
-import ssl
 from collections.abc import Hashable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, NoReturn
 
-from psycopg import Error, pq
-from psycopg.conninfo import make_conninfo
+from psycopg import Error
 
 from authd_backends.contract import Placement, Request, Verdict
-from authd_backends.errors import OptionError, Unavailable
+from authd_backends.errors import Unavailable
 from authd_backends.sql.lookup import Lookup
-from authd_backends.sql.options import Server, ServerOptions, check_server_options, password_of, uses_tls
+from authd_backends.sql.options import Server, ServerOptions, check_server_options
 from authd_backends.sql.pool import Crowded, Down, Lost, Refused
-from authd_backends.sql.postgresql_connection import TEXT, Connection, StatementError, addresses_of
+from authd_backends.sql.postgresql_connection import TEXT, Connection, StatementError
+from authd_backends.sql.postgresql_conninfo import PORT, check_files, conninfo_of
 from authd_backends.sql.query import Statement, Values
 from authd_backends.sql.rows import NO_ROWS, Table
 from authd_backends.sql.schemas import Dialect
 
-PORT = 5432
 _MARGIN = 0.5  # seconds that a server may take to tell that it has ended a query
-_SOCKET = re.compile(r"(?P<folder>.*)/\.s\.PGSQL\.(?P<port>\d{1,5})")
-_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem")
 
 # SQLSTATEs of PostgreSQL 15, appendix A; those of two characters are classes
 _LOST = ("08", "57P", "25P03")  # broken, shut down, crashed, idle for too long
@@ -87,10 +82,8 @@ class _Driver:
         self._texts: set[tuple[str, str]] = set()  # statements and names that are text there
 
     def prepare(self) -> None:
-        """Raises OptionError for files that cannot be read: libpq would say so at each login, and only then."""
-        for name in ("ca_file", "cert_file", "key_file"):
-            _check_file(name, getattr(self._options, name))
-        self._tls()
+        """Raises OptionError for files that cannot be read."""
+        check_files(self._options)
 
     async def connect(self, server: Server) -> Connection:
         """Raises Down, Crowded, and Refused where the account is none of the server's."""
@@ -98,7 +91,7 @@ class _Driver:
         connection = None
         try:
             async with asyncio.timeout(deadline):
-                connection = await Connection.establish(await self._conninfo(server))
+                connection = await Connection.establish(await conninfo_of(self._options, server))
                 await connection.fetch(*self._set_up())
         except TimeoutError as error:
             raise Down(f"expected a connection within {deadline:g} s, got none") from error
@@ -148,36 +141,6 @@ class _Driver:
         """Raises Lost and Down for a dead connection."""
         await self.fetch(connection, Statement("SELECT 1", frozenset()), {})
 
-    async def _conninfo(self, server: Server) -> str:
-        try:
-            password = password_of(self._options).reveal().decode()
-        except UnicodeDecodeError as error:
-            raise Unavailable(f"{self._options.password_file}: expected UTF-8, got something else") from error
-        given = {
-            **(_place_of_socket(server.path) if server.path else await _place(server)),
-            **({"sslmode": "disable"} if server.path else self._tls()),
-            "user": self._options.user,
-            "password": password or None,
-            "dbname": self._options.database,
-            "client_encoding": "UTF8",
-            "application_name": "authd",
-            "gssencmode": "disable",
-            "target_session_attrs": "any",
-        }
-        return make_conninfo(**{key: value for key, value in given.items() if value is not None})
-
-    def _tls(self) -> dict[str, str | None]:
-        """Give libpq's options. Raises OptionError where no authority is known."""
-        if not uses_tls(self._options):
-            # without TLS the password must not travel as it is; libpq 15 and older know no such option
-            return {"sslmode": "disable", "require_auth": "none,md5,scram-sha-256" if pq.version() >= 160000 else None}
-        files = {"sslcert": self._options.cert_file, "sslkey": self._options.key_file or self._options.cert_file}
-        return {
-            "sslmode": "verify-full",
-            "sslrootcert": str(self._options.ca_file or _bundle()),
-            **{key: None if file is None else str(file) for key, file in files.items()},
-        }
-
     def _set_up(self) -> tuple[str, tuple[str, ...]]:
         """Make the session independent of the configuration of server and role, in one statement."""
         settings = {
@@ -190,33 +153,6 @@ class _Driver:
         }
         calls = (f"set_config('{name}', ${number}, false)" for number, name in enumerate(settings, 1))
         return f"SELECT {', '.join(calls)}", tuple(settings.values())
-
-
-def _place_of_socket(path: str) -> dict[str, str | None]:
-    found = _SOCKET.fullmatch(path)
-    return {"host": found["folder"], "port": found["port"]} if found else {"host": path, "port": str(PORT)}
-
-
-async def _place(server: Server) -> dict[str, str | None]:
-    addresses = await addresses_of(server.host, server.port)
-    hosts = ",".join([server.host] * len(addresses))
-    return {"host": hosts, "hostaddr": ",".join(addresses), "port": str(server.port)}
-
-
-def _check_file(name: str, path: Path | None) -> None:
-    try:
-        if path is not None:
-            path.open("rb").close()
-    except OSError as error:
-        raise OptionError(f"{name}: {path}: {error.strerror}", name) from error
-
-
-def _bundle() -> str:
-    """Give the system's authorities; libpq knows them by itself only from 16 on."""
-    for path in (ssl.get_default_verify_paths().cafile, *_BUNDLES):
-        if path and Path(path).is_file():
-            return path
-    raise OptionError("ca_file: expected a file, got none, and the system has none of its own", "ca_file")
 
 
 def _refuse(error: Exception) -> NoReturn:
