@@ -114,7 +114,7 @@ def test_where_temporary_failures_are_no_matter_they_are_counted(serve: Callable
 def test_a_refusal_is_no_temporary_failure(serve: Callable[[bytes], Server], path: Path) -> None:
     serve(NO)
 
-    with pytest.raises(LoadError, match="expected OK, got NO$"):
+    with pytest.raises(LoadError, match=r"expected OK, got NO$"):
         load(path, clients=1, users=1, requests=10, tolerant=True)
     assert load(path, clients=1, users=1, requests=10, expected="NO").answers == 10
 
