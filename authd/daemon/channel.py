@@ -96,7 +96,9 @@ def receive_offer(end: socket.socket) -> Offer:
 
 def discard_offers(end: socket.socket) -> None:
     """Throw away what nobody has waited for long enough. Raises OSError where the other side has gone."""
-    while select.select([end], [], [], 0)[0]:
+    come = select.poll()
+    come.register(end, select.POLLIN)
+    while come.poll(0):
         message, descriptors, _, _ = socket.recv_fds(end, MAX_HEADER, MAX_SOCKETS + 1)
         for each in descriptors:
             os.close(each)
