@@ -2,7 +2,7 @@
 PYTHON ?= /usr/bin/python3
 export PYTHON
 
-.PHONY: help venv demo test lint bench fuzz clean
+.PHONY: help venv demo test lint bench fuzz soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -33,6 +33,11 @@ SECONDS ?= 60
 fuzz: ## hostile bytes for every parser, SECONDS=60 for each
 	@tools/setup.sh fuzz
 	.venv/bin/python -m tests.fuzz --seconds $(SECONDS)
+
+MINUTES ?= 30
+soak: ## half the load that authd sustains, MINUTES=30, while everything goes wrong; as root
+	@tools/setup.sh dev
+	SOAK_SECONDS=$$(($(MINUTES) * 60)) .venv/bin/python -m pytest -q -s tests/daemon/test_soak.py
 
 clean: ## removes all that the others made
 	rm -rf .venv .cache bench/build dist .coverage* .hypothesis .*_cache
