@@ -119,7 +119,8 @@ class PasswdSnapshot:
             window = b"\n" + piece
             found = window.find(wanted)
             while found >= 0:
-                if (line := self._line_at(offset + found, name)) is not None:
+                line = self._line_at(offset + found, name)
+                if line is not None and line.strip():  # a blank line is nobody's, be the name blank too
                     return line
                 found = window.find(wanted, found + 1)
         return None

@@ -50,7 +50,8 @@ def _fuzz(name: str, seconds: int) -> bool:
     failure = next((line for line in done.splitlines() if "Test unit written to" in line), "")
     print(f"{name}: {runs} inputs, {'FAILED' if failure else 'all well'}", flush=True)  # noqa: T201
     if failure:
-        print(done, f"Again: python -m tests.fuzz.one {name} {failure.rpartition(' ')[2]}", sep="\n", flush=True)  # noqa: T201
+        told = [line for line in done.splitlines() if not line.startswith(("#", "INFO", "[INFO]", "WARNING"))]
+        print(*told, f"Again: python -m tests.fuzz.one {name} {failure.rpartition(' ')[2]}", sep="\n", flush=True)  # noqa: T201
     return not failure
 
 

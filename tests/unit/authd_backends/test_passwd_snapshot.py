@@ -73,6 +73,13 @@ def test_reading_through_and_the_index_find_what_the_lines_say(write: Write, lin
             assert found == (row.raw if row is not None else None)
 
 
+def test_a_blank_line_is_nobody_s_be_the_name_as_blank(write: Write) -> None:
+    for snapshot in both(write(b"alice:x\n \n\x0b\r\n\t:y\n")):
+        assert snapshot.find(b" ") is None
+        assert snapshot.find(b"\x0b") is None
+        assert snapshot.find(b"\t") == b"\t:y"
+
+
 @pytest.mark.parametrize("size", [1, 20, 33, 100, 1000])
 def test_names_are_found_wherever_the_pieces_end(write: Write, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     names = [b"user%d" % number for number in range(300)]
