@@ -11,7 +11,21 @@ from typing import NoReturn
 from authd import __version__
 
 # modules of this package, in the order of the help
-COMMANDS = ("serve", "helper", "check", "test", "user", "status", "reload", "drain", "flush", "throttle", "explain")
+COMMANDS = (
+    "serve",
+    "helper",
+    "check",
+    "test",
+    "user",
+    "migrate",
+    "saslauthd",
+    "status",
+    "reload",
+    "drain",
+    "flush",
+    "throttle",
+    "explain",
+)
 
 _FIRST_STEPS = """\
 first steps:
@@ -51,12 +65,13 @@ def _open_standard_streams() -> None:
 def main(words: Sequence[str]) -> int:
     """Run the command that `words` name and give its exit status. Raises SystemExit for help and wrong use."""
     named = [name for name in COMMANDS if name in words[:1]]
-    arguments = _parser(named or COMMANDS).parse_args(words)
+    arguments = parser_of(named or COMMANDS).parse_args(words)
     status: int = arguments.run(arguments)
     return status
 
 
-def _parser(commands: Sequence[str]) -> argparse.ArgumentParser:
+def parser_of(commands: Sequence[str]) -> argparse.ArgumentParser:
+    """Make the command line's parser, with these commands alone; the manual and the completion are made of all."""
     parser = argparse.ArgumentParser(
         prog="authd",
         description="A login daemon that speaks the saslauthd protocol.",
