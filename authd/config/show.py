@@ -31,17 +31,18 @@ def _backend(settings: BackendSettings) -> dict[str, object]:
 
 def _lines(table: Mapping[str, object]) -> Iterator[str]:
     for key, value in table.items():
-        yield f"# {key} is not set\n" if value is None else f"{key} = {_toml(value)}\n"
+        yield f"# {key} is not set\n" if value is None else f"{key} = {as_toml(value)}\n"
 
 
-def _toml(value: Any) -> str:
+def as_toml(value: Any) -> str:
+    """Give a value of TOML as it stands in a file, secrets hidden."""
     match value:
         case bool():
             return str(value).lower()
         case str():
             return quoted(value)
         case list() | tuple():
-            return "[" + ", ".join(_toml(each) for each in value) + "]"
+            return "[" + ", ".join(as_toml(each) for each in value) + "]"
         case Mapping():
             return (
                 "{" + ", ".join(f"{quoted(name)} = {_unless_secret(name, each)}" for name, each in value.items()) + "}"
@@ -51,4 +52,4 @@ def _toml(value: Any) -> str:
 
 
 def _unless_secret(key: str, value: object) -> str:
-    return _toml(HIDDEN if is_secret(key) else value)
+    return as_toml(HIDDEN if is_secret(key) else value)

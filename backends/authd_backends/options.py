@@ -84,7 +84,7 @@ def build(options_type: type[T], table: Mapping[str, object], also_known: Collec
     `also_known` are keys that somebody else takes out of the same table: what a misspelt key may have meant.
     Raises OptionErrors with every unknown, missing and wrong key; what ``__post_init__`` raises goes through.
     """
-    kinds = _kinds_of(options_type)
+    kinds = kinds_of(options_type)
     problems = [unknown_key(key, (*kinds, *also_known)) for key in table if key not in kinds]
     values: dict[str, Any] = {}
     for key, kind in kinds.items():
@@ -102,14 +102,14 @@ def build(options_type: type[T], table: Mapping[str, object], also_known: Collec
 
 def written(options: Any) -> dict[str, object]:
     """Give the table that `build` reads as equal options; an option that is None stays None, a secret is hidden."""
-    values = {key: (kind, getattr(options, key)) for key, kind in _kinds_of(type(options)).items()}
+    values = {key: (kind, getattr(options, key)) for key, kind in kinds_of(type(options)).items()}
     return {
         key: None if value is None else HIDDEN if _hides(key, kind) else kind.write(value)
         for key, (kind, value) in values.items()
     }
 
 
-def _kinds_of(options_type: type[Any]) -> dict[str, Kind]:
+def kinds_of(options_type: type[Any]) -> dict[str, Kind]:
     """Give the kind of each option, in the order of the class. Raises TypeError for an annotation nobody can read."""
     hints = get_type_hints(options_type, include_extras=True)
     return {field.name: _kind(hints[field.name]) for field in _fields(options_type)}

@@ -25,9 +25,13 @@ _ATTEMPTS = 3
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PasswdFileOptions:
     path: Path
-    scheme: str | None = None  # of new hashes; None: the best of the machine
-    default_scheme: str | None = None  # of values that name none and whose form tells none
+    """The file, of rows `name@domain:hash` and `name:hash`."""
+    scheme: str | None = None
+    """Of the hashes that `authd user` makes. Not set: the best that the machine has."""
+    default_scheme: str | None = None
+    """Of values that name no scheme and have the form of none."""
     weak_schemes: bool = False
+    """Accept hashes that are computed in no time: unsalted MD5 and SHA, SMD5, md5crypt, DES, MySQL's."""
 
     def __post_init__(self) -> None:
         """Raises OptionError for an unknown scheme."""

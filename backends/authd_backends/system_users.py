@@ -21,10 +21,14 @@ _EMPTY_SHELL = "/bin/sh"  # what an empty field means in passwd(5)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SystemUserOptions:
-    check_shell: bool = False  # the user's shell has to be in /etc/shells
-    check_nologin: bool = False  # only root, while /run/nologin or /etc/nologin exists
+    check_shell: bool = False
+    """Refuse users whose shell is not in `/etc/shells`."""
+    check_nologin: bool = False
+    """Refuse all but root while `/run/nologin` or `/etc/nologin` exists."""
     min_uid: Annotated[int, Range(0, 2**32 - 1)] = 1000
-    weak_schemes: bool = False  # accept md5crypt and DES
+    """Users below it are refused before their password is tried."""
+    weak_schemes: bool = False
+    """Accept md5crypt and DES."""
 
 
 @dataclass(frozen=True, slots=True)

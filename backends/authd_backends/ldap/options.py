@@ -54,37 +54,68 @@ class LdapOptions:
 
     template_names: ClassVar[tuple[str, ...]] = NAMES
 
-    saslauthd_conf: Path | None = None  # instead of all others
-    uris: tuple[str, ...] = ()  # the preferred first
+    saslauthd_conf: Path | None = None
+    """Cyrus's own file, read as `saslauthd -a ldap` reads it, instead of all other keys."""
+    uris: tuple[str, ...] = ()
+    """The preferred first: `"ldap://host"`, `"ldaps://host"`, `"ldapi://%2Frun%2Fslapd%2Fldapi"`."""
     start_tls: bool = False
-    ca_file: Path | None = None  # None, and no ca_directory: the system's
-    ca_directory: Path | None = None  # of files named by their hashes, see openssl-rehash(1)
+    """Change to TLS before anything else is sent."""
+    ca_file: Path | None = None
+    """Certificates that are trusted. Not set, and no `ca_directory`: the system's."""
+    ca_directory: Path | None = None
+    """The same as a directory of files named by their hashes, see openssl-rehash(1)."""
     cert_file: Path | None = None
-    key_file: Path | None = None  # None: cert_file has it
+    """Certificate of the service account."""
+    key_file: Path | None = None
+    """Its key. Not set: `cert_file` has it."""
     verify_certificate: bool = True
-    tls_ciphers: str | None = None  # as the TLS library of libldap writes them
-    bind_dn: str = ""  # of the service account; empty: anonymous
+    """Whether the server has to show a certificate for its name."""
+    tls_ciphers: str | None = None
+    """As the TLS library of libldap writes them."""
+    bind_dn: str = ""
+    """The service account; empty: anonymous."""
     password: Secret | None = None
+    """Of the service account; better kept in `password_file`."""
     password_file: Path | None = None
-    sasl_external: bool = False  # the service account is who the certificate, or the uid at an ldapi socket, says
+    """A file that holds that password, read at each connection."""
+    sasl_external: bool = False
+    """The service account is who its certificate, or its uid at an ldapi socket, says."""
     method: Method = Method.SEARCH
+    """How a password is checked: search and bind, bind alone, or by the hash that the entry holds."""
     base: str = ""
+    """Where the search begins, a template."""
     scope: Scope = Scope.SUBTREE
+    """How far it goes."""
     filter: str = "(uid={login})"
+    """What finds the user's entry, a template."""
     dn: str = ""
+    """The template of the user's own name, for `method = "bind"`."""
     password_attribute: str = "userPassword"  # noqa: S105  # the name of an attribute
+    """What holds the hash, for `method = "compare"`."""
     default_scheme: str | None = None
+    """Of values that name no scheme and have the form of none."""
     weak_schemes: bool = False
-    realm: str = ""  # where the client sends none
+    """Accept hashes that are computed in no time: unsalted MD5 and SHA, SMD5, md5crypt, DES, MySQL's."""
+    realm: str = ""
+    """Where the client sends none."""
     deref: Deref = Deref.NEVER
+    """When aliases are followed."""
     referrals: bool = False
+    """Whether other servers are asked that an answer names."""
     group_dn: str = ""
+    """A group that the user has to be in, a template that knows `{dn}`, the user's, besides."""
     group_attribute: str = "member"
+    """What of the group's entry names its members."""
     group_base: str = ""
+    """Where the search for a group begins, a template; empty: at `base`."""
     group_scope: Scope = Scope.SUBTREE
+    """How far it goes."""
     group_filter: str = ""
-    connect_deadline: Step = 2.0  # with the name's lookup, TLS and the service account's bind
-    operation_deadline: Step = 2.0  # of one search or bind; the server is told of it, too
+    """What finds the groups of a user, a template that knows `{dn}`: one has to be found."""
+    connect_deadline: Step = 2.0
+    """For a connection, with the name's lookup, TLS and the service account's bind."""
+    operation_deadline: Step = 2.0
+    """For one search or bind; the server is told of it, too."""
 
     def __post_init__(self) -> None:
         if self.saslauthd_conf is not None:

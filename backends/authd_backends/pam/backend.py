@@ -38,9 +38,12 @@ class ServiceName:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PamOptions:
-    services: tuple[Annotated[str, ServiceName()], ...] = ("smtp", "imap", "pop", "sieve", "ldap")  # clients may name
-    default_service: Annotated[str, ServiceName()] | None = None  # for all others
-    min_uid: Annotated[int, Range(0, 2**32 - 1)] = 1000  # of logins that are system users; 0: nobody looks
+    services: tuple[Annotated[str, ServiceName()], ...] = ("smtp", "imap", "pop", "sieve", "ldap")
+    """PAM services that clients may name."""
+    default_service: Annotated[str, ServiceName()] | None = None
+    """The PAM service for all others. Not set: nobody is known there."""
+    min_uid: Annotated[int, Range(0, 2**32 - 1)] = 1000
+    """Logins that are users of the system below it are refused before their password is tried. 0: none is."""
 
 
 class PamBackend:

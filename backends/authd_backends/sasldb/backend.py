@@ -29,7 +29,9 @@ _ACCEPTED = Verdict(Outcome.ACCEPTED)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SasldbOptions:
     path: Path = Path("/etc/sasldb2")
-    realm: str | None = None  # where the client sends none; None: what gethostname() gives, as Cyrus does
+    """The file; its format is told by its first bytes."""
+    realm: str | None = None
+    """Where the client sends none. Not set: the host's name, as Cyrus has it."""
 
 
 class _Look(NamedTuple):

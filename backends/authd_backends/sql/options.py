@@ -24,27 +24,43 @@ class QueryOptions:
     """Of every database. Exactly one of the first three is set; of `queries` the first that finds a row counts."""
 
     query: str | None = None
+    """Gives a user's row: a column `password` and, where wanted, `active`, `expires`, `user`."""
     queries: tuple[str, ...] = ()
-    schema: str | None = None  # a name that `schemas` knows
-    default_scheme: str | None = None  # of values that name none and are no crypt(3) string
+    """Several, in this order; the first that finds a row counts."""
+    schema: str | None = None
+    """The ready query for the tables of a program, in place of one of your own."""
+    default_scheme: str | None = None
+    """Of values that name no scheme and have the form of none."""
     weak_schemes: bool = False
+    """Accept hashes that are computed in no time: unsalted MD5 and SHA, SMD5, md5crypt, DES, MySQL's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerOptions(QueryOptions):
     """Of a database behind a server. Certificate and name are verified wherever TLS is used."""
 
-    hosts: Annotated[tuple[str, ...], ListOf(Text(minimum=1), minimum=1)]  # the preferred first
+    hosts: Annotated[tuple[str, ...], ListOf(Text(minimum=1), minimum=1)]
+    """The preferred first: `"db1"`, `"db2:3307"`, `"[::1]"`, or the path of a Unix socket."""
     user: Annotated[str, Text(minimum=1)]
+    """Account at the server."""
     database: Annotated[str, Text(minimum=1)]
+    """Its name."""
     password: Secret | None = None
+    """Of the account; better kept in `password_file`."""
     password_file: Path | None = None
-    tls: bool | None = None  # None: where ca_file is set; never through a Unix socket
-    ca_file: Path | None = None  # None: the system's
+    """A file that holds the password of the account, read at each connection."""
+    tls: bool | None = None
+    """Whether TLS is used, never through a Unix socket. Not set: where `ca_file` is."""
+    ca_file: Path | None = None
+    """Certificates that are trusted. Not set: the system's."""
     cert_file: Path | None = None
-    key_file: Path | None = None  # None: cert_file has it
-    connect_deadline: Step = 2.0  # with the name's lookup, TLS and the server's own login
-    query_deadline: Step = 3.0  # of one query; the server ends it then, too
+    """Certificate of the account."""
+    key_file: Path | None = None
+    """Its key. Not set: `cert_file` has it."""
+    connect_deadline: Step = 2.0
+    """For a connection, with the name's lookup, TLS and the server's own login."""
+    query_deadline: Step = 3.0
+    """For one query; the server ends it then, too."""
 
 
 @dataclass(frozen=True, slots=True)

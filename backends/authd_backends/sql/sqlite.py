@@ -24,7 +24,9 @@ class SqliteOptions(QueryOptions):
     """As `QueryOptions`."""
 
     path: Path
-    busy_timeout: Annotated[float, Duration(maximum=60)] = 0.5  # for a writer to end
+    """The file."""
+    busy_timeout: Annotated[float, Duration(maximum=60)] = 0.5
+    """How long a writer is waited for."""
 
     def __post_init__(self) -> None:
         """Raises OptionError for options that contradict each other, and for a query that cannot be meant."""

@@ -29,7 +29,7 @@ from authd.config.settings import (
     ThrottleAnswer,
     ThrottleSettings,
 )
-from authd.config.show import _toml
+from authd.config.show import as_toml
 from authd_backends.kinds import quoted
 from authd_backends.passwd_file import PasswdFileOptions
 from tests.unit.config.files import USERS, loaded, problems
@@ -426,7 +426,7 @@ tables = st.dictionaries(sections, st.one_of(entries, st.lists(entries, max_size
 
 @given(tables)
 def test_no_values_at_all_make_it_raise_anything_but_its_own_error(table: dict[str, Any]) -> None:
-    text = "".join(f"{quoted(key)} = {_toml(value)}\n" for key, value in table.items())
+    text = "".join(f"{quoted(key)} = {as_toml(value)}\n" for key, value in table.items())
     try:
         parse("F", text.encode(), os.stat_result((0o100604, *[0] * 9)))
     except ConfigError as error:
