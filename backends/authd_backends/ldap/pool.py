@@ -13,6 +13,8 @@ from authd_backends.ldap.opening import Handle, close
 MAX_OPENING = 4  # threads; one that hangs in DNS holds its place
 LONGEST_IDLE = 60.0  # seconds
 
+Waiters = frozenset[asyncio.Future[Connection]]
+
 
 class Pool:
     """Gives out connections, kept ones first, and lets the oldest who waits have what comes first.
@@ -91,9 +93,10 @@ class Pool:
     def _open_more(self, loop: asyncio.AbstractEventLoop) -> None:
         while self._opening < min(MAX_OPENING, len(self._waiting)):
             self._opening += 1
-            threading.Thread(target=self._open, args=(loop,), name=f"open {self._name}", daemon=True).start()
+            args = (loop, frozenset(self._waiting))
+            threading.Thread(target=self._open, args=args, name=f"open {self._name}", daemon=True).start()
 
-    def _open(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _open(self, loop: asyncio.AbstractEventLoop, waited: Waiters) -> None:
         """On a thread."""
         handle, problem = None, f"{self._name}: no connection"
         try:
@@ -102,15 +105,18 @@ class Pool:
             problem = str(error)
         finally:
             try:
-                loop.call_soon_threadsafe(partial(self._take_in, loop, handle, problem))
+                loop.call_soon_threadsafe(partial(self._take_in, loop, handle, problem, waited))
             except RuntimeError:  # the loop has ended
                 if handle is not None:
                     close(handle)
 
-    def _take_in(self, loop: asyncio.AbstractEventLoop, handle: Handle | None, problem: str) -> None:
+    def _take_in(self, loop: asyncio.AbstractEventLoop, handle: Handle | None, problem: str, waited: Waiters) -> None:
+        """`waited`: who did when the opening began. Who came later is not told of its failure: it may be long over."""
         self._opening -= 1
         if handle is not None:
             self._put(Connection(handle, loop))
+            self._open_more(loop)
+        elif not self._taken and waited.isdisjoint(self._waiting):
             self._open_more(loop)
         elif not self._taken:
             self._fail_all(problem)

@@ -80,3 +80,24 @@ def test_who_is_cancelled_leaves_nothing_and_a_loop_that_has_ended_is_no_defect(
     asyncio.run(story())
     server.released.set()
     asyncio.run(until_threads_end(before))
+
+
+def test_a_failure_that_began_before_somebody_came_is_not_his() -> None:
+    """Else the first login after a restart would be told of the outage before it."""
+
+    async def story() -> None:
+        before, server = threading.active_count(), Hanging()
+        pool = Pool("nowhere", server.opened)
+        with pytest.raises(Unavailable):
+            await pool.take(0.05)
+
+        newcomer = asyncio.create_task(pool.take(DEADLINE))
+        await asyncio.sleep(0)
+        server.released.set()
+
+        with pytest.raises(Unavailable):
+            await newcomer
+        assert server.tries == 2
+        await until_threads_end(before)
+
+    asyncio.run(story())
