@@ -145,9 +145,12 @@ def _served_with_pid_file(loaded: "Loaded", directory: Path) -> int:
 
     try:
         pid_file = PidFile(directory / "saslauthd.pid")
+    except AlreadyRunningError as error:
+        print(f"authd saslauthd: another instance of saslauthd is running: {error}", file=sys.stderr)
+        return 2
     except PidFileError as error:
         print(f"authd saslauthd: {error}", file=sys.stderr)
-        return 2 if isinstance(error, AlreadyRunningError) else 1
+        return 1
     try:
         return _served(loaded)
     finally:

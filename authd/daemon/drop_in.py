@@ -32,15 +32,14 @@ ENOUGH = 1.0  # seconds for its answer
 
 def prepared(instance: Instance) -> Loaded:
     """Make saslauthd's directory if need be, write the configuration, and read it. Raises ConfigError."""
-    directory = instance.flags.directory
-    is_root = os.geteuid() == 0
-    make_directory(directory, DIRECTORY_MODE, UNCHANGED)
-    ours = RUNTIME if is_root else directory
-    make_directory(ours, DIRECTORY_MODE, UNCHANGED)
-    name = _name(directory)
-    own = None if is_root and directory in STANDARD else OwnSockets(ours / f"{name}.control", ours / f"{name}.helper")
-    text = configuration([instance], pam_services(), own)
-    file = ours / f"{name}.toml"
+    directory, is_root = instance.flags.directory, may_drop()
+    _make(directory)
+    if is_root:
+        make_directory(RUNTIME, DIRECTORY_MODE, UNCHANGED)
+    ours = RUNTIME / _name(directory) if is_root else directory / "authd"
+    sockets = OwnSockets(Path(f"{ours}.control"), Path(f"{ours}.helper"))
+    text = configuration([instance], pam_services(), None if is_root and directory in STANDARD else sockets)
+    file = Path(f"{ours}.toml")
     try:
         files.replace(file, text.encode("utf-8", "surrogateescape"), mode=0o640)
     except OSError as error:
@@ -68,7 +67,7 @@ def rehearse(loaded: Loaded) -> None:
         parent.check_readable(account)
         _check_access(account, settings.backends)
     elif of_root:
-        raise PrivilegeError(f"-a {of_root[0].type}: expected to be started by root, got uid {os.geteuid()}")
+        raise PrivilegeError(f"-a {of_root[0].type}: expected to be started with the rights of root")
     for each in settings.backends:
         if each not in of_root:
             made(each)
@@ -83,6 +82,14 @@ def answers(path: Path, pid: int) -> bool:
             client.sendall(PROBE)
             return bool(client.recv(1))
     return False
+
+
+def _make(directory: Path) -> None:
+    """Make it as saslauthd does: without the directories above it."""
+    try:
+        directory.mkdir(DIRECTORY_MODE, exist_ok=True)
+    except OSError as error:
+        raise ConfigError([f"{directory}: expected to make this directory, got: {error.strerror}"]) from error
 
 
 def _name(directory: Path) -> str:

@@ -49,8 +49,9 @@ class PidFile:
             try:
                 fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except (BlockingIOError, PermissionError):  # fcntl(2): EAGAIN or EACCES
+                owner = os.read(descriptor, 16)
                 os.close(descriptor)
-                raise AlreadyRunningError(f"{self._path}: expected it to be free, got it locked") from None
+                raise AlreadyRunningError(f"{self._path}: expected it free, got it locked by {_who(owner)}") from None
             if self._is_there(descriptor):
                 return descriptor
             os.close(descriptor)
@@ -60,6 +61,11 @@ class PidFile:
             return os.path.samestat(os.fstat(descriptor), self._path.lstat())
         except FileNotFoundError:
             return False
+
+
+def _who(written: bytes) -> str:
+    number = written.strip()
+    return f"pid {number.decode()}" if number.isdigit() else "another process"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,12 @@
 """`authd saslauthd` beside Debian's saslauthd 2.1.28, started with the same command lines."""
 
+import fcntl
+import stat
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -10,7 +14,7 @@ import pytest
 from authd_backends.hashes.libcrypt import hashed
 from tests.servers import sasl
 from tests.servers.box import Box
-from tests.servers.client import OK, ask
+from tests.servers.client import ask
 from tests.servers.pam import add_service, add_user
 from tests.servers.process import wait_until
 from tests.servers.slapd import PEOPLE, SERVICE, SERVICE_PASSWORD, Slapd, person
@@ -44,6 +48,13 @@ def running(box: Box, program: str, *flags: str, directory: str = DIRECTORY) -> 
         box.run(["sh", "-c", f"kill $(cat {directory}/saslauthd.pid)"])
         wait_until(lambda: not box.path(f"{directory}/saslauthd.pid").exists(), "the end of the daemon")
         wait_until(lambda: not takes_connections(box, directory), "the end of its processes")
+
+
+def answers_to(box: Box, questions: list[Question]) -> list[str]:
+    """Ask all at once: authd holds each refusal back for 2 s."""
+    mux = box.path(f"{DIRECTORY}/mux")
+    with ThreadPoolExecutor(5) as clients:
+        return list(clients.map(lambda question: ask(mux, *question)[2:4].decode(), questions))
 
 
 def takes_connections(box: Box, directory: str) -> bool:
@@ -134,8 +145,71 @@ def test_both_give_the_same_answers(box: Box, flags: list[str], questions: list[
     answers: dict[str, list[str]] = {}
     for program in PROGRAMS:
         with running(box, program, *flags):
-            mux = box.path(f"{DIRECTORY}/mux")
-            answers[program] = [ask(mux, *question)[2:4].decode() for question in questions]
+            answers[program] = answers_to(box, questions)
 
     assert answers["authd"] == answers["saslauthd"]
-    assert set(answers["authd"]) == {"OK", "NO"}
+    assert "OK" in answers["authd"]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_pid_file_and_socket_are_where_they_were(box: Box, program: str) -> None:
+    with running(box, program, "-a", "sasldb"):
+        pid_file, mux = (box.path(f"{DIRECTORY}/{name}") for name in ("saslauthd.pid", "mux"))
+        text, modes = pid_file.read_text(), [stat.S_IMODE(path.stat().st_mode) for path in (pid_file, mux)]
+        status = box.read(f"/proc/{int(text)}/status")
+
+        assert text.endswith("\n")
+        assert modes == [0o600, 0o777]
+        assert is_locked(pid_file)
+        assert "\nUmask:\t0077\n" in status
+        for stream in (0, 1, 2):
+            assert box.run(["readlink", f"/proc/{int(text)}/fd/{stream}"]).stdout == "/dev/null\n"
+
+
+@pytest.mark.parametrize("first", PROGRAMS)
+@pytest.mark.parametrize("second", PROGRAMS)
+def test_a_second_one_in_the_directory_is_exit_2_whichever_runs(box: Box, first: str, second: str) -> None:
+    with running(box, first, "-a", "sasldb"):
+        done = box.run([*PROGRAMS[second], "-a", "sasldb", "-m", DIRECTORY], expect=2)
+
+        assert takes_connections(box, DIRECTORY)
+    assert "nother instance of saslauthd" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "of_saslauthd", "of_authd"),
+    [
+        (["-v"], 0, 0),
+        (["-h"], 0, 0),
+        (["-a", "sasldb", "-m", "run"], 1, 1),
+        (["-a", "sasldb", "-n", "-1"], 1, 1),
+        (["-a", "sasldb", "-s", "many"], 1, 1),
+        (["-a", "sasldb", "-t", "0"], 1, 1),
+        (["-a", "nothing"], 1, 1),
+        (["-a", "sasldb", "-m", "/run/none/saslauthd"], 1, 1),
+        (["-x"], 0, 1),  # the usage of saslauthd is a success, though nothing runs
+        ([], 0, 1),
+        (["-a", "sasldb", "-a", "pam"], 0, 1),
+        (["-a", "sasldb", "-n"], 0, 1),
+        (["-a", "sasldb", "-m", "/run/" + 120 * "x"], 0, 1),  # so it says, before it listens at half of the path
+    ],
+)
+def test_what_does_not_start_is_never_exit_0(box: Box, flags: list[str], of_saslauthd: int, of_authd: int) -> None:
+    statuses = {program: box.run([*words, *flags], expect=None) for program, words in PROGRAMS.items()}
+
+    assert {program: done.returncode for program, done in statuses.items()} == {
+        "saslauthd": of_saslauthd,
+        "authd": of_authd,
+    }
+    assert statuses["authd"].stderr
+    assert statuses["authd"].stdout == ""
+
+
+def is_locked(path: Path) -> bool:
+    """Whether another process holds the lock that fcntl(2) knows."""
+    with path.open("r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
