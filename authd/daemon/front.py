@@ -5,9 +5,11 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import time
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from authd.config.errors import ConfigError
@@ -16,7 +18,7 @@ from authd.config.settings import Settings
 from authd.control.access import admin_gid
 from authd.control.commands import Commands
 from authd.control.server import ControlServer
-from authd.daemon import notify
+from authd.daemon import notify, watchdog
 from authd.daemon.assembly import assemble, backends_at_work, reassemble
 from authd.daemon.openings import control_key, listener_key, metrics_key
 from authd.daemon.retiring import Retiring
@@ -49,6 +51,8 @@ OBSERVING = "authd.daemon.observing"  # late: its library takes 60 ms to import
 def serve(loaded: Loaded, sockets: dict[str, Listening], supply: Supply, lifeline: int | None = None) -> int:
     """Serve until SIGTERM or SIGINT, or until `lifeline` (a pipe) has no writer any more; give the exit status."""
     forbid_core_dumps()
+    if os.getpid() == 1:  # of a container: the kernel is to reap whoever is orphaned there
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with asyncio.Runner() as runner:
         front = runner.run(_made(loaded, sockets, supply))
         try:
@@ -97,10 +101,13 @@ class Front:
         self._lag.start()
         self._exchange_servers(self._sockets)
         notify.ready()
+        watched = self._watchdog()
 
         await self._stop.wait()
 
         notify.stopping()
+        if watched is not None:
+            watched.cancel()
         await self._finish()
         return 0
 
@@ -166,12 +173,15 @@ class Front:
         for listener in settings.listeners:
             key = listener_key(listener.path)
             if key not in self._accepting:
-                accepting = Listener(sockets[key].socket, str(listener.path), self._daemon.connections, self._reserve)
-                self._accepting[key] = accepting
-                accepting.start()
+                self._accepting[key] = self._listener(sockets[key].socket, listener.path)
+                self._accepting[key].start()
                 log.info("listening on %s", listener.path)
         self._exchange_operators(sockets.get(control_key(settings)), control_key(settings))
         self._exchange_watchers(sockets.get(metrics_key(settings)), metrics_key(settings))
+
+    def _listener(self, listening: socket.socket, path: Path) -> Listener:
+        outlives_us = self._supply.given.has(path)
+        return Listener(listening, str(path), self._daemon.connections, self._reserve, outlives_us=outlives_us)
 
     def _exchange_operators(self, control: Listening | None, key: str) -> None:
         for gone in self._operators.keys() - {key}:
@@ -189,6 +199,19 @@ class Front:
             self._watchers[key] = observing.Observation(metrics, lambda: self._daemon.pieces, self.reloads, self._lines)
             self._watchers[key].start()
             log.info("metrics at %s", metrics.path)
+
+    def _watchdog(self) -> "asyncio.Task[None] | None":
+        """Feed the manager's watchdog, if there is one."""
+        period = watchdog.period()
+        if period is None:
+            return None
+        fed = watchdog.Watchdog(
+            period,
+            lambda: [each.path for each in self._loaded.settings.listeners],
+            lambda: self._daemon.connections.counters.accepted,
+            notify.alive,
+        )
+        return self._loop.create_task(fed.run())
 
     def _logging_to(self, settings: Settings) -> Target:
         target = opened(settings.log.target)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from authd.config.load import Loaded, load
 from authd.daemon import helper
 from authd.daemon.channel import Offer
+from authd.daemon.given import NONE, Given
 from authd.daemon.openings import Exchange, exchange, make_directory, take_back
 from authd.daemon.settled import check_settled
 from authd.unix.privileges import Account
@@ -25,11 +26,12 @@ class _Next:
 class Holdings:
     """`loaded` and `sockets` are what the next front is given, `helper_socket` where a helper listens."""
 
-    def __init__(self, loaded: Loaded, sockets: dict[str, Listening], account: Account) -> None:
+    def __init__(self, loaded: Loaded, sockets: dict[str, Listening], account: Account, given: Given = NONE) -> None:
         """Raises SocketError and ConfigError where a helper is needed and its socket cannot be had."""
         self.loaded = loaded
         self.sockets = sockets
         self.account = account
+        self._given = given
         self.helper_socket = self._helper_socket(loaded)
         self._next: _Next | None = None
 
@@ -42,13 +44,13 @@ class Holdings:
     def prepare(self) -> Offer:
         """Read the file again and open what it adds. Raises ConfigError and SocketError, and keeps all as it was."""
         self.roll_back()
-        found = load(self.loaded.path)
+        found = self._given.added_to(load(self.loaded.path))
         check_settled(found, self.loaded.settings)
         had_helper = self.helper_socket is not None
         if not had_helper:
             self.helper_socket = self._helper_socket(found)
         try:
-            exchanged = exchange(self.sockets, found.settings, self.loaded.settings, is_root=True)
+            exchanged = exchange(self.sockets, found.settings, self.loaded.settings, is_root=True, given=self._given)
         except BaseException:
             if not had_helper:
                 self._take_helper_back(self.helper_socket)

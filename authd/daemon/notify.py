@@ -22,6 +22,11 @@ def reloading() -> None:
     _tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
+def alive() -> None:
+    """Feed the watchdog (systemd.service(5), WatchdogSec=)."""
+    _tell("WATCHDOG=1")
+
+
 def stopping() -> None:
     """Say that the end has begun."""
     _tell("STOPPING=1")

@@ -12,6 +12,7 @@ from pathlib import Path
 from authd.config.errors import ConfigError
 from authd.config.settings import ControlSettings, ListenerSettings, Settings
 from authd.control.access import ADMIN_GROUP, admin_gid
+from authd.daemon.given import NONE, Given
 from authd.unix import sockets, tcp
 from authd.unix.sockets import UNCHANGED, BoundSocket, SocketError
 from authd.unix.tcp import Listening
@@ -68,8 +69,10 @@ class Exchange:
             take_back(self.sockets[key])
 
 
-def exchange(old: Sockets, settings: Settings, former: Settings | None = None, *, is_root: bool) -> Exchange:
-    """Open what `settings` want and `old`, which were those of `former`, do not have.
+def exchange(
+    old: Sockets, settings: Settings, former: Settings | None = None, *, is_root: bool, given: Given = NONE
+) -> Exchange:
+    """Open what `settings` want and `old`, which were those of `former`, do not have; of listeners those not `given`.
 
     `is_root`: started with the right to give the control socket to a group. Raises SocketError, and ConfigError for a
     directory that cannot be made; nothing is open then that was not before.
@@ -77,7 +80,7 @@ def exchange(old: Sockets, settings: Settings, former: Settings | None = None, *
     found: dict[str, Listening] = {}
     added: list[str] = []
     with ExitStack() as undone:
-        for key, open_ in _wanted(settings, is_root=is_root).items():
+        for key, open_ in _wanted(settings, given, is_root=is_root).items():
             bound = old.get(key)
             if bound is None:
                 bound = open_()
@@ -124,9 +127,9 @@ def group_id(name: str) -> int:
         return UNCHANGED
 
 
-def _wanted(settings: Settings, *, is_root: bool) -> dict[str, Callable[[], Listening | None]]:
+def _wanted(settings: Settings, given: Given, *, is_root: bool) -> dict[str, Callable[[], Listening | None]]:
     wanted: dict[str, Callable[[], Listening | None]] = {
-        listener_key(each.path): partial(_listener, each) for each in settings.listeners
+        listener_key(each.path): partial(_listener, each, given) for each in settings.listeners
     }
     wanted[control_key(settings)] = partial(_control, settings, is_root=is_root)
     if settings.metrics.listen is not None:
@@ -146,10 +149,18 @@ def _change(bound: Listening, listener: ListenerSettings) -> None:
         bound.change(mode=listener.mode, owner=listener.owner, group=listener.group, backlog=listener.backlog)
 
 
-def _listener(listener: ListenerSettings) -> BoundSocket:
-    return sockets.bind(
-        listener.path, mode=listener.mode, owner=listener.owner, group=listener.group, backlog=listener.backlog
-    )
+def _listener(listener: ListenerSettings, given: Given) -> Listening:
+    listening = given.open(listener.path)
+    if listening is not None:
+        return listening
+    try:
+        return sockets.bind(
+            listener.path, mode=listener.mode, owner=listener.owner, group=listener.group, backlog=listener.backlog
+        )
+    except SocketError as error:
+        if not given:
+            raise
+        raise SocketError(f"{error}; or have the service manager listen there: ListenStream={listener.path}") from error
 
 
 def _control(settings: Settings, *, is_root: bool) -> BoundSocket | None:

@@ -9,7 +9,8 @@ from authd.config.default import SASL_GROUP, default_socket, default_users_file
 from authd.config.errors import ConfigError
 from authd.config.load import EMBEDDED, Loaded, load
 from authd.config.settings import Settings
-from authd.daemon import helper, parent
+from authd.daemon import given, helper, parent
+from authd.daemon.given import Given
 from authd.daemon.holdings import Holdings
 from authd.daemon.openings import exchange, group_id, make_directory, take_back
 from authd.observe.targets import opened, set_up_logging
@@ -27,6 +28,8 @@ def start(loaded: Loaded) -> int:
     Started as root, this process stays as the privileged parent and the front is its child; otherwise it is the front
     itself. Raises SocketError where a listener cannot be had, PrivilegeError where server.user does not exist.
     """
+    passed = given.taken()
+    loaded = passed.added_to(loaded)
     settings = loaded.settings
     set_up_logging(opened(settings.log.target), settings.log.level)
     for warning in loaded.warnings:
@@ -34,16 +37,16 @@ def start(loaded: Loaded) -> int:
     account = _account(settings) if may_drop() else None
     if loaded.source == EMBEDDED:
         _make_default_directories(account)
-    exchanged = exchange({}, settings, is_root=account is not None)
+    exchanged = exchange({}, settings, is_root=account is not None, given=passed)
     if account is None:
-        return _serve(loaded, exchanged.sockets)
+        return _serve(loaded, exchanged.sockets, passed)
     with ExitStack() as undone:
         undone.callback(exchanged.roll_back)
-        holdings = Holdings(loaded, exchanged.sockets, account)
+        holdings = Holdings(loaded, exchanged.sockets, account, passed)
         undone.pop_all()
     return parent.Parent(
         holdings,
-        lambda lifeline, end: _serve(holdings.loaded, holdings.sockets, lifeline, end),
+        lambda lifeline, end: _serve(holdings.loaded, holdings.sockets, passed, lifeline, end),
         lambda lifeline: _help(holdings, lifeline),
     ).run()
 
@@ -64,12 +67,16 @@ def start_helper(loaded: Loaded) -> int:
 
 
 def _serve(
-    loaded: Loaded, sockets: dict[str, Listening], lifeline: int | None = None, end: socket.socket | None = None
+    loaded: Loaded,
+    sockets: dict[str, Listening],
+    passed: Given,
+    lifeline: int | None = None,
+    end: socket.socket | None = None,
 ) -> int:
     from authd.daemon import front  # below a parent, asyncio and all that follows is the child's alone
     from authd.daemon.supply import OwnSupply, ParentSupply
 
-    supply = OwnSupply() if end is None else ParentSupply(end)
+    supply = OwnSupply(passed) if end is None else ParentSupply(passed, end)
     return front.serve(loaded, sockets, supply, lifeline)
 
 

@@ -11,6 +11,7 @@ from authd.config.errors import ConfigError
 from authd.config.load import Loaded, load, parse
 from authd.daemon import channel
 from authd.daemon.channel import ChannelError, Word
+from authd.daemon.given import Given
 from authd.daemon.openings import Sockets, exchange
 from authd.daemon.settled import check_settled
 from authd.unix.tcp import Listening, PlainSocket
@@ -37,30 +38,39 @@ class Supply(Protocol):
     def owns_sockets(self) -> bool:
         """Whether who is supplied removes the files of its sockets at the end."""
 
+    @property
+    def given(self) -> Given:
+        """The sockets that outlive who is supplied."""
+
 
 class OwnSupply:
-    """A front without a parent opens its sockets itself."""
+    """A front without a parent opens its sockets itself, but for those it was given."""
+
+    def __init__(self, given: Given) -> None:
+        self.given = given
 
     async def another(self, loaded: Loaded, sockets: Sockets) -> Supplied:
-        return await asyncio.to_thread(_supplied, loaded, sockets)  # a path that another one listens at takes its time
+        # In a thread: a path that another one listens at takes its time.
+        return await asyncio.to_thread(_supplied, loaded, sockets, self.given)
 
     @property
     def owns_sockets(self) -> bool:
         return True
 
 
-def _supplied(loaded: Loaded, sockets: Sockets) -> Supplied:
-    found = load(loaded.path)
+def _supplied(loaded: Loaded, sockets: Sockets, given: Given) -> Supplied:
+    found = given.added_to(load(loaded.path))
     check_settled(found, loaded.settings)
-    exchanged = exchange(sockets, found.settings, loaded.settings, is_root=False)
+    exchanged = exchange(sockets, found.settings, loaded.settings, is_root=False, given=given)
     return Supplied(found, exchanged.sockets, exchanged.commit, exchanged.roll_back, exchanged.close_removed)
 
 
 class ParentSupply:
     """A front below a privileged parent asks it."""
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, given: Given, end: socket.socket) -> None:
         """`end`: the front's of the channel."""
+        self.given = given
         self._end = end
         end.setblocking(True)
         end.settimeout(PATIENCE)
@@ -73,7 +83,7 @@ class ParentSupply:
         except (ChannelError, OSError) as error:
             raise ConfigError(str(error).splitlines()) from None
         try:
-            found = parse(offer.source, offer.content, path=loaded.path)
+            found = self.given.added_to(parse(offer.source, offer.content, path=loaded.path))
         except ConfigError:
             self._roll_back(offer.added.values())
             raise

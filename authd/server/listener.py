@@ -10,10 +10,12 @@ from contextlib import suppress
 from authd.server.connection import Connections
 from authd.server.desk import Pending, Reply
 from authd.server.wire import MAX_READ, send
+from authd.unix.sockets import peer_credentials
 
 log = logging.getLogger(__name__)
 
 ACCEPTS_PER_TURN = 64  # then the loop looks at everything else
+PROBE = bytes(8)  # four empty strings: what the watchdog sends, and no client of cyrus-sasl
 PAUSE = 0.1  # seconds without accepting when the system has nothing left to accept with
 
 _OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
@@ -50,12 +52,21 @@ class Listener:
     serve it, with no object of its own. Only who has to wait becomes a `Connection`.
     """
 
-    def __init__(self, sock: socket.socket, path: str, connections: Connections, reserve: Reserve) -> None:
-        """`sock` listens and does not block."""
+    def __init__(
+        self,
+        sock: socket.socket,
+        path: str,
+        connections: Connections,
+        reserve: Reserve,
+        *,
+        outlives_us: bool = False,
+    ) -> None:
+        """`sock` listens and does not block. `outlives_us`: another process will have it, and whoever waits there."""
         self._socket = sock
         self._path = path
         self._connections = connections
         self._reserve = reserve
+        self._outlives_us = outlives_us
         self._loop = asyncio.get_running_loop()
         self._paused: asyncio.TimerHandle | None = None
 
@@ -64,17 +75,24 @@ class Listener:
         self._loop.add_reader(self._socket.fileno(), self._readable)
 
     def stop(self) -> None:
-        """Take in nobody more, accept whoever already waits, then close; once stopped it stays so."""
+        """Take in nobody more, then close; once stopped it stays so.
+
+        Whoever already waits is accepted, unless another process will find him there.
+        """
         if self._socket.fileno() < 0:
             return
         self._loop.remove_reader(self._socket.fileno())
+        if not self._outlives_us:
+            self._accept_the_last()
+        if self._paused is not None:
+            self._paused.cancel()
+        self._socket.close()
+
+    def _accept_the_last(self) -> None:
         with suppress(OSError):  # or a flood of newcomers would keep us accepting for ever
             self._socket.shutdown(socket.SHUT_RD)
         while self._accept():
             pass
-        if self._paused is not None:
-            self._paused.cancel()
-        self._socket.close()
 
     def _readable(self) -> None:
         for _ in range(ACCEPTS_PER_TURN):
@@ -117,7 +135,9 @@ class Listener:
             return
         looked = self._connections.desk.look(data, self._path, arrived)
         if isinstance(looked, Reply):
-            if looked.due or looked.more_may_come:
+            if looked.more_may_come and data == PROBE and _is_our_own(sock):
+                self._answer_probe(sock, looked)
+            elif looked.due or looked.more_may_come:
                 self._connections.wait_to_reply(sock, self._path, arrived, looked)
             else:
                 send(sock, looked.answer)
@@ -127,6 +147,12 @@ class Listener:
             self._connections.wait_for_decision(sock, self._path, arrived, looked)
         else:
             self._connections.wait_for_request(sock, self._path, arrived, bytes(data))
+
+    def _answer_probe(self, sock: socket.socket, looked: Reply) -> None:
+        """Answer the watchdog, which is no client: it is neither counted nor told of."""
+        self._connections.counters.accepted -= 1
+        send(sock, looked.answer)
+        sock.close()
 
     def _accept_in_need(self, error: OSError) -> bool:
         """Accept failed. Where it was for want of descriptors, free one, and serve with that."""
@@ -165,3 +191,8 @@ class Listener:
         if self._paused is None:
             self._loop.remove_reader(self._socket.fileno())
             self._paused = self._loop.call_later(PAUSE, self.start)
+
+
+def _is_our_own(sock: socket.socket) -> bool:
+    """Whether this very process has connected, which the kernel alone says: nobody else can hide as that."""
+    return peer_credentials(sock).pid == os.getpid()
