@@ -25,6 +25,7 @@ COMMANDS = (
     "flush",
     "throttle",
     "explain",
+    "doctor",
 )
 
 _FIRST_STEPS = """\
