@@ -93,6 +93,8 @@ class CyrusFile:
             self.warnings.append(f"{self.path}:{number}: {key}: expected a known key{nearest}: ignored, as by Cyrus")
             return
         self.values[key], self._lines[key] = value, number  # the last one counts
+        if key != "ldap_password" and not _is_utf8(value):
+            raise self.error(key, "expected UTF-8, as LDAP has it, got other bytes")
         if value != value.rstrip():
             self.warn(key, "has blanks at its end, which are part of it")
         if len(value.encode("utf-8", "surrogateescape")) > _KEPT[key]:
@@ -149,6 +151,10 @@ class CyrusFile:
     def error(self, key: str, text: str, otherwise: str = "") -> OptionError:
         number = self._lines.get(key) or self._lines.get(otherwise, 1)
         return OptionError(f"{self.path}:{number}: {key}: {text}", "saslauthd_conf")
+
+
+def _is_utf8(value: str) -> bool:
+    return not any("\udc80" <= each <= "\udcff" for each in value)  # surrogateescape's
 
 
 def _read(path: Path) -> str:

@@ -169,6 +169,17 @@ def test_what_cannot_work_stops_the_start(tmp_path: Path, text: str, error: str)
     assert raised.value.option == "saslauthd_conf"
 
 
+def test_only_a_password_and_a_comment_may_be_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "saslauthd.conf"
+    path.touch(0o600)
+    path.write_bytes(b"# f\xfcr alle\nldap_search_base: dc=x\nldap_bind_dn: cn=x\nldap_password: pa\xdfwort\n")
+    assert read_saslauthd_conf(path)[0].password == Secret(b"pa\xdfwort")
+
+    path.write_bytes(b"ldap_search_base: dc=x\nldap_filter: (cn=M\xfcller)\n")
+    with pytest.raises(OptionError, match=r"saslauthd.conf:2: ldap_filter: expected UTF-8"):
+        read_saslauthd_conf(path)
+
+
 def test_a_file_that_others_may_write_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "saslauthd.conf"
     path.write_text(BASE)
