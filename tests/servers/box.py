@@ -191,10 +191,10 @@ class Box:
             finally:
                 _enter_network(own.fileno())
 
-    def listens(self, port: int) -> bool:
+    def listens(self, port: int, address: str = "127.0.0.1") -> bool:
         """Say whether somebody takes connections at this port of the loopback."""
         with self.network(), socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", port)) == 0
+            return client.connect_ex((address, port)) == 0
 
     def connect(self, path: str | Path) -> socket.socket:
         """Connect to a Unix socket of the box."""

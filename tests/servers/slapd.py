@@ -157,7 +157,8 @@ class Slapd:
             f"userPassword: {ssha(SERVICE_PASSWORD)}",
         )
         box.run(["slapadd", "-q", "-f", self._configuration], input=_TREE + service + entries)
-        self._listeners = f"{self.uri} {self.socket_uri}" + (f" ldaps://{address}" if authority else "")
+        self._listeners = f"{self.socket_uri} {self.uri}" + (f" ldaps://{address}" if authority else "")
+        self._last_port = 636 if authority else 389
 
     @property
     def _configuration(self) -> str:
@@ -177,7 +178,8 @@ class Slapd:
             self._listeners,
         ]
         self.process = self.box.start(command)
-        self.process.wait_for_output("slapd starting")
+        self.process.wait_for_output("slapd starting")  # and it does not listen yet, which it does in their order
+        wait_until(lambda: self.box.listens(self._last_port, self.address), f"{self.name}: its last port")
 
     def stop(self) -> None:
         self.process.stop()
