@@ -7,7 +7,9 @@ from pathlib import Path
 
 from authd.config.location import Finding, Key, dotted
 from authd.config.settings import BackendSettings, ListenerSettings, MetricsSettings, RouteSettings, ServerSettings
+from authd_backends.contract import Placement
 from authd_backends.kinds import SHOWN, Duration, quoted, shown
+from authd_backends.registry import backend_type
 
 
 def deadlines(server: ServerSettings, backends: Mapping[str, BackendSettings | None]) -> Iterator[Finding]:
@@ -18,6 +20,15 @@ def deadlines(server: ServerSettings, backends: Mapping[str, BackendSettings | N
         if deadline > server.request_deadline:
             longest, got = (Duration().write(each) for each in (server.request_deadline, deadline))
             yield Finding(key, f"expected at most server.request_deadline ({quoted(longest)}), got {quoted(got)}")
+
+
+def helpers(backends: Mapping[str, BackendSettings | None]) -> Iterator[Finding]:
+    """Only what runs in a helper can be served by one."""
+    for name, backend in backends.items():
+        if backend is None or backend.helper is None or backend.options is None:
+            continue
+        if backend_type(backend.type).placement is not Placement.HELPER:
+            yield Finding(("backends", name, "helper"), f"expected nothing: {backend.type} runs without one")
 
 
 def listeners(entries: Sequence[ListenerSettings | None]) -> Iterator[Finding]:

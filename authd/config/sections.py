@@ -36,7 +36,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "log": LogSettings,
 }
 _TABLES = ("server", "listeners", "backends", "routes", *list(_SECTIONS)[1:])
-_OF_EACH_BACKEND = ("type", "deadline", "max_concurrent", "max_queued")
+_OF_EACH_BACKEND = ("type", "deadline", "max_concurrent", "max_queued", "helper")
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # stands in logs, labels of metrics and frames as it is
 
@@ -61,6 +61,7 @@ def read_settings(table: Mapping[str, Any]) -> tuple[Settings | None, list[Findi
             for name, backend in backends.items()
         }
         findings += checks.deadlines(server, backends)
+    findings += checks.helpers(backends)
     findings += checks.listeners(listeners)
     findings += checks.routes(routes, backends, listeners)
     findings += checks.libraries(sections["metrics"])

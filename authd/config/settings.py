@@ -113,6 +113,8 @@ class BackendSettings:
     """Checks at once. Not set: the cores where it hashes, 32 where it waits."""
     max_queued: Annotated[int, Range(0, 10_000)] = 256
     """Requests that wait for their turn; beyond them the least deserving is told a temporary failure."""
+    helper: SocketPath | None = None
+    """Only of types that run in a helper: where the one that serves this backend listens. Not set: `[helper] path`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -234,9 +236,9 @@ class LogSettings:
 class Settings:
     """All of authd.toml. `routes` empty means: every backend, in the order of the file."""
 
-    backends: tuple[BackendSettings, ...]
     server: ServerSettings = field(default_factory=ServerSettings)
     listeners: tuple[ListenerSettings, ...]
+    backends: tuple[BackendSettings, ...]
     routes: tuple[RouteSettings, ...] = ()
     cache: CacheSettings = field(default_factory=CacheSettings)
     throttle: ThrottleSettings = field(default_factory=ThrottleSettings)

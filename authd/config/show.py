@@ -26,6 +26,8 @@ def show(settings: Settings, source: str) -> str:
 def _backend(settings: BackendSettings) -> dict[str, object]:
     common = written(settings)
     del common["name"], common["options"]
+    if settings.helper is None:  # most types cannot have one
+        del common["helper"]
     return common | written(settings.options)
 
 

@@ -111,10 +111,11 @@ def _throttle(pieces: Pieces, users: Counts, addresses: Counts) -> dict[str, Any
 
 def _helper(pieces: Pieces) -> dict[str, Any] | None:
     """None where no backend needs one."""
-    if all(each.placement is not Placement.HELPER for each in pieces.backends):
+    helped = [each for each in pieces.backends if each.placement is Placement.HELPER]
+    if not helped:
         return None
-    path = pieces.settings.helper.path
-    return {"path": str(path), "is_there": _is_socket(path)}
+    paths = dict.fromkeys(each.settings.helper or pieces.settings.helper.path for each in helped)
+    return {"path": ", ".join(map(str, paths)), "is_there": all(map(_is_socket, paths))}
 
 
 def _is_socket(path: Path) -> bool:

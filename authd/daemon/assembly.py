@@ -14,8 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from authd.config.load import Loaded
-from authd.config.settings import BackendSettings, HelperSettings, RouteSettings, Settings
-from authd.daemon.backends import checks_at_once, decides_by_client, helper_digest, made, placement, started
+from authd.config.settings import BackendSettings, RouteSettings, Settings
+from authd.daemon.backends import (
+    checks_at_once,
+    decides_by_client,
+    helper_digest,
+    helper_path,
+    made,
+    placement,
+    started,
+)
 from authd.daemon.probes import probe_of
 from authd.decide.authenticator import Authenticator, Steps
 from authd.decide.cache import Cache
@@ -147,7 +155,7 @@ def _made_for(backend: BackendSettings, settings: Settings) -> Hashable:
     """What a backend is made of beside its settings: files that are read once, and what the helper goes by."""
     match placement(backend):
         case Placement.HELPER:
-            return helper_digest(settings)
+            return helper_digest(settings, helper_path(backend, settings))
         case Placement.LOOP:
             paths = (value for value in map(partial(getattr, backend.options), _names(backend.options)))
             return tuple(_stamp(path) for path in paths if isinstance(path, Path))
@@ -169,7 +177,7 @@ def _stamp(path: Path) -> Hashable:
 def _at_work(settings: BackendSettings, loaded: Loaded) -> BackendAtWork:
     kind = placement(settings)
     if kind is Placement.HELPER:
-        return _in_helper(settings, loaded.settings.helper, helper_digest(loaded.settings))
+        return _in_helper(settings, loaded.settings)
     backend = started(settings, loaded)
     match kind:
         case Placement.INLINE:
@@ -207,10 +215,11 @@ def _timed(
     return ask
 
 
-def _in_helper(settings: BackendSettings, helper: HelperSettings, digest: bytes) -> BackendAtWork:
-    if not os.access(helper.path, os.F_OK):
-        log.warning("backend %s: unavailable until authd helper runs: no socket %s", settings.name, helper.path)
-    client = HelperClient(settings.name, helper.path, digest, helper.min_idle, time.monotonic)
+def _in_helper(settings: BackendSettings, all_: Settings) -> BackendAtWork:
+    path = helper_path(settings, all_)
+    if not os.access(path, os.F_OK):
+        log.warning("backend %s: unavailable until authd helper runs: no socket %s", settings.name, path)
+    client = HelperClient(settings.name, path, helper_digest(all_, path), all_.helper.min_idle, time.monotonic)
     queue = _queue(settings, _as_tasks(client.check), cancellable=True)
     generation = made(settings).generation  # of an instance that is never asked: what it looks at needs no privilege
     probe = probe_of(client, Placement.HELPER, settings.name)

@@ -3,6 +3,7 @@
 import logging
 import os
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 from authd.config.errors import ConfigError
@@ -18,14 +19,25 @@ log = logging.getLogger(__name__)
 WAITING_AT_ONCE = 32  # max_concurrent of a backend that waits for its store
 
 
-def of_helper(settings: Settings) -> list[BackendSettings]:
-    """Give the backends that run in the helper."""
-    return [each for each in settings.backends if placement(each) is Placement.HELPER]
+def of_helper(settings: Settings, path: Path | None = None) -> list[BackendSettings]:
+    """Give the backends that run in a helper; with a `path` those of the helper that listens there."""
+    found = [each for each in settings.backends if placement(each) is Placement.HELPER]
+    return [each for each in found if path is None or path == helper_path(each, settings)]
 
 
-def helper_digest(settings: Settings) -> bytes:
-    """The digest of all that the helper goes by: whether front and helper have read the same."""
-    meaning = repr((settings.server.user, settings.helper, of_helper(settings)))
+def helper_path(backend: BackendSettings, settings: Settings) -> Path:
+    """Where the helper listens that runs this backend."""
+    return backend.helper or settings.helper.path
+
+
+def helper_paths(settings: Settings) -> list[Path]:
+    """Where the helpers listen, each once."""
+    return list(dict.fromkeys(helper_path(each, settings) for each in of_helper(settings)))
+
+
+def helper_digest(settings: Settings, path: Path) -> bytes:
+    """The digest of all that the helper at `path` goes by: whether front and helper have read the same."""
+    meaning = repr((settings.server.user, settings.helper, of_helper(settings, path)))
     return blake2b(meaning.encode("utf-8", "surrogateescape"), digest_size=32).digest()
 
 

@@ -5,12 +5,14 @@ import os
 import socket
 import syslog
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 from authd.config.errors import ConfigError
 from authd.config.load import Loaded
 from authd.config.settings import Settings
 from authd.daemon import notify
-from authd.daemon.backends import checks_at_once, helper_digest, of_helper, started
+from authd.daemon.backends import checks_at_once, helper_digest, helper_paths, of_helper, started
 from authd.daemon.settled import check_settled
 from authd.helper.parent import Helper
 from authd.helper.worker import Configuration, Worker, WorkerLimits
@@ -32,20 +34,19 @@ def has_backends(settings: Settings) -> bool:
     return bool(of_helper(settings))
 
 
-def bind_socket(loaded: Loaded, account: Account) -> BoundSocket:
-    """Listen for the front alone, which runs as `account`.
+def bind_socket(loaded: Loaded, path: Path, account: Account) -> BoundSocket:
+    """Listen at `path` for the front alone, which runs as `account`.
 
     Raises SocketError, and ConfigError where somebody else may write what the helper takes its options from.
     """
     _check_writers(loaded)
-    path = loaded.settings.helper.path
     return sockets.bind(path, mode=0o600, owner=account.name, group=None, backlog=BACKLOG)
 
 
-def given_socket(loaded: Loaded) -> socket.socket | None:
-    """Take the socket that a service manager listens at for the helper; None where it passed none. Raises as above.
+def given_socket(loaded: Loaded) -> tuple[Path, socket.socket] | None:
+    """Take the socket that a service manager listens at for a helper, and the path that the file has for it.
 
-    Whoever may connect to it, only the front is heard.
+    Whoever may connect to it, only the front is heard. None where the manager passed none. Raises as above.
     """
     given = activation.given_sockets()
     if not given:
@@ -53,10 +54,12 @@ def given_socket(loaded: Loaded) -> socket.socket | None:
     _check_writers(loaded)
     if len(given) != 1:
         raise SocketError(f"LISTEN_FDS: expected one socket, got {len(given)}")
-    wanted, path = loaded.settings.helper.path, given[0].getsockname()
-    if os.path.realpath(wanted) != os.path.realpath(path):
-        raise SocketError(f"helper.path: expected {path}, where the service manager listens, got {wanted}")
-    return given[0]
+    known, there = helper_paths(loaded.settings), given[0].getsockname()
+    for path in known:
+        if os.path.realpath(path) == os.path.realpath(there):
+            return path, given[0]
+    wanted = ", ".join(map(str, known))
+    raise SocketError(f"helper.path: expected {there}, where the service manager listens, got {wanted}")
 
 
 def _check_writers(loaded: Loaded) -> None:
@@ -67,12 +70,13 @@ def _check_writers(loaded: Loaded) -> None:
 
 def serve(
     loaded: Loaded,
+    path: Path,
     listener: socket.socket,
     account: Account,
     load_again: Callable[[], Loaded],
     lifeline: int | None = None,
 ) -> int:
-    """Serve the front, which runs as `account`, until told to stop; give the exit status.
+    """Serve the front, which runs as `account`, with the backends of the helper at `path`; give the exit status.
 
     SIGHUP makes it go by what `load_again` gives, or on as before where that raises. Raises ConfigError where a
     backend cannot work as configured.
@@ -81,7 +85,7 @@ def serve(
     os.umask(0o077)
     privileges.forbid_core_dumps()
     process.become_subreaper()
-    configurations = {helper_digest(settings): _configuration(loaded)}
+    configurations = {helper_digest(settings, path): _configuration(loaded, path)}
 
     def work(connection: socket.socket) -> None:
         _confine(connection)
@@ -92,47 +96,48 @@ def serve(
             found = load_again()
             _check_writers(found)
             check_settled(found, settings)
-            digest = helper_digest(found.settings)
-            newest = configurations.pop(digest, None) or _configuration(found)
+            digest = helper_digest(found.settings, path)
+            newest = configurations.pop(digest, None) or _configuration(found, path)
         except ConfigError as error:
             log.error("the helper goes on as before: %s", error)  # noqa: TRY400
             return
         configurations[digest] = newest
         for outdated in list(configurations)[:-KEPT]:
             del configurations[outdated]
-        helper.max_workers = _max_workers(found.settings)
+        helper.max_workers = _max_workers(found.settings, path)
         log.info("the helper serves %s", ", ".join(newest.backends))
 
     helper = Helper(
         listener,
         work,
         caller_uid=account.uid,
-        max_workers=_max_workers(settings),
+        max_workers=_max_workers(settings, path),
         orphan_deadline=settings.helper.check_deadline,
         reload=reload,
         lifeline=lifeline,
     )
-    log.info("the helper serves %s at %s", ", ".join(each.name for each in of_helper(settings)), settings.helper.path)
+    log.info("the helper serves %s at %s", ", ".join(each.name for each in of_helper(settings, path)), path)
     if lifeline is None:
         notify.ready()
     return helper.run()
 
 
-def _configuration(loaded: Loaded) -> Configuration:
+def _configuration(loaded: Loaded, path: Path) -> Configuration:
     settings = loaded.settings
     limits = WorkerLimits(settings.helper.check_deadline, settings.helper.max_checks, settings.helper.max_memory)
-    return Configuration({each.name: started(each, loaded) for each in of_helper(settings)}, limits)
+    return Configuration({each.name: started(each, loaded) for each in of_helper(settings, path)}, limits)
 
 
-def _max_workers(settings: Settings) -> int:
-    return WORKERS_PER_CHECK * sum(map(checks_at_once, of_helper(settings)))
+def _max_workers(settings: Settings, path: Path) -> int:
+    return WORKERS_PER_CHECK * sum(map(checks_at_once, of_helper(settings, path)))
 
 
 def _confine(connection: socket.socket) -> None:
     """Leave a worker its connection, its standard streams and nothing else of the world around."""
     disown_logging()
     process.die_with_parent()
-    os.nice(NICENESS)
+    with suppress(PermissionError):  # a service manager may forbid it, and gives Nice= itself
+        os.nice(NICENESS)
     process.close_descriptors(keep={connection.fileno()})
     os.environ.clear()
     os.chdir("/")

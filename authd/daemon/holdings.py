@@ -1,10 +1,13 @@
 """What the privileged parent keeps for its children: the configuration and its sockets, and for a while the next."""
 
 import logging
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from authd.config.load import Loaded, load
 from authd.daemon import helper
+from authd.daemon.backends import helper_paths
 from authd.daemon.channel import Offer
 from authd.daemon.given import NONE, Given
 from authd.daemon.openings import Exchange, exchange, make_directory, take_back
@@ -20,42 +23,39 @@ log = logging.getLogger(__name__)
 class _Next:
     loaded: Loaded
     exchange: Exchange
-    helper_socket: BoundSocket | None  # where there was none
+    helper_sockets: dict[Path, BoundSocket]  # those that were not there
 
 
 class Holdings:
-    """`loaded` and `sockets` are what the next front is given, `helper_socket` where a helper listens."""
+    """`loaded` and `sockets` are what the next front is given, `helper_sockets` where helpers listen."""
 
     def __init__(self, loaded: Loaded, sockets: dict[str, Listening], account: Account, given: Given = NONE) -> None:
-        """Raises SocketError and ConfigError where a helper is needed and its socket cannot be had."""
+        """Raises SocketError and ConfigError where a helper's socket cannot be had."""
         self.loaded = loaded
         self.sockets = sockets
         self.account = account
         self._given = given
-        self.helper_socket = self._helper_socket(loaded)
+        self.helper_sockets: dict[Path, BoundSocket] = {}
+        self._open_helper_sockets(loaded)
         self._next: _Next | None = None
 
     def every(self) -> list[Listening]:
         """All sockets, those of the next configuration too."""
         coming = self._next.exchange.sockets if self._next else {}
-        found = [*{**self.sockets, **coming}.values(), self.helper_socket]
-        return [bound for bound in found if bound is not None]
+        return [*{**self.sockets, **coming}.values(), *self.helper_sockets.values()]
 
     def prepare(self) -> Offer:
         """Read the file again and open what it adds. Raises ConfigError and SocketError, and keeps all as it was."""
         self.roll_back()
         found = self._given.added_to(load(self.loaded.path))
         check_settled(found, self.loaded.settings)
-        had_helper = self.helper_socket is not None
-        if not had_helper:
-            self.helper_socket = self._helper_socket(found)
+        added_helpers = self._open_helper_sockets(found)
         try:
             exchanged = exchange(self.sockets, found.settings, self.loaded.settings, is_root=True, given=self._given)
         except BaseException:
-            if not had_helper:
-                self._take_helper_back(self.helper_socket)
+            self._take_helpers_back(added_helpers)
             raise
-        self._next = _Next(found, exchanged, None if had_helper else self.helper_socket)
+        self._next = _Next(found, exchanged, added_helpers)
         for warning in found.warnings:
             log.warning("%s", warning)
         added = {key: exchanged.sockets[key].socket for key in exchanged.added}
@@ -77,19 +77,25 @@ class Holdings:
             return
         coming, self._next = self._next, None
         coming.exchange.roll_back()
-        self._take_helper_back(coming.helper_socket)
+        self._take_helpers_back(coming.helper_sockets)
 
     def latest(self) -> Loaded:
         """What the helper goes by: it serves the front of the former configuration as well."""
         return self._next.loaded if self._next else self.loaded
 
-    def _helper_socket(self, loaded: Loaded) -> BoundSocket | None:
-        if not helper.has_backends(loaded.settings):
-            return None
-        make_directory(loaded.settings.helper.path.parent, 0o755, UNCHANGED)
-        return helper.bind_socket(loaded, self.account)
+    def _open_helper_sockets(self, loaded: Loaded) -> dict[Path, BoundSocket]:
+        """Open those that are not there yet, all or none, and give them."""
+        added: dict[Path, BoundSocket] = {}
+        with ExitStack() as undone:
+            undone.callback(self._take_helpers_back, added)
+            for path in helper_paths(loaded.settings):
+                if path not in self.helper_sockets:
+                    make_directory(path.parent, 0o755, UNCHANGED)
+                    added[path] = self.helper_sockets[path] = helper.bind_socket(loaded, path, self.account)
+            undone.pop_all()
+        return added
 
-    def _take_helper_back(self, bound: BoundSocket | None) -> None:
-        if bound is not None:
+    def _take_helpers_back(self, added: dict[Path, BoundSocket]) -> None:
+        for path, bound in added.items():
             take_back(bound)
-            self.helper_socket = None
+            del self.helper_sockets[path]

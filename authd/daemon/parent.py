@@ -2,9 +2,9 @@
 
 The front gives its privileges up for good and holds nothing but its standard streams, the listening sockets, a channel
 to ask for another configuration by, and a pipe whose end tells it that the parent is gone (PR_SET_PDEATHSIG does not
-outlast a change of uid). Where a backend needs
-one, the helper is a child beside it, as root and with its own socket. Whoever connects while there is no front waits
-in the backlog of the very socket that the next one accepts on.
+outlast a change of uid). Where backends need helpers these are children beside it, as root, one for each path that a
+helper is wanted at. Whoever connects while there is no front waits in the backlog of the very socket that the next one
+accepts on.
 """
 
 import fcntl
@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -37,8 +38,9 @@ MARGIN = 2.0  # seconds beyond shutdown_deadline until the front is killed
 HELPER_MARGIN = 2.0  # seconds for the helper to end
 OOM_NEVER = -1000
 
-Serve = Callable[[int], int]  # takes the pipe's descriptor, at its end when the parent is; gives an exit status
+# They take the pipe's descriptor, at its end when the parent is, and give an exit status.
 ServeFront = Callable[[int, socket.socket], int]  # takes the front's end of the channel too
+ServeHelper = Callable[[Path, int], int]  # takes the path of its socket before
 
 log = logging.getLogger(__name__)
 
@@ -70,13 +72,13 @@ class Parent:
     Where a front asks for another configuration it gets what `holdings` prepare, and says whether it goes by that.
     """
 
-    def __init__(self, holdings: Holdings, serve_front: ServeFront, serve_helper: Serve) -> None:
+    def __init__(self, holdings: Holdings, serve_front: ServeFront, serve_helper: ServeHelper) -> None:
         self._holdings = holdings
         self._serve_front = serve_front
         self._serve_helper = serve_helper
         self._lifeline, self._held_open = os.pipe()
         self._end: socket.socket | None = None  # of the channel to the front
-        self._helper: Child | None = None
+        self._helpers: dict[Path, Child] = {}
 
     def run(self) -> int:
         """Keep them running until told to stop, or until one ends on purpose; give the exit status."""
@@ -88,7 +90,7 @@ class Parent:
         shutdown_deadline = self._holdings.loaded.settings.server.shutdown_deadline
         front = Child("the front", self._start_front, shutdown_deadline + MARGIN)
         self._keeper = Keeper([front], self._let_go, self._listen)
-        self._ensure_helper()
+        self._ensure_helpers()
         return self._keeper.run()
 
     def _start_front(self) -> int:
@@ -111,14 +113,14 @@ class Parent:
         with theirs:
             return self._fork("the front", become_front, kept, theirs.fileno())
 
-    def _start_helper(self) -> int:
-        kept = [bound for bound in [self._holdings.helper_socket] if bound is not None]
-        return self._fork("the helper", lambda: self._serve_helper(self._lifeline), kept)
+    def _start_helper(self, path: Path) -> int:
+        kept = [self._holdings.helper_sockets[path]]
+        return self._fork("the helper", lambda: self._serve_helper(path, self._lifeline), kept)
 
-    def _ensure_helper(self) -> None:
-        if self._helper is None and self._holdings.helper_socket is not None:
-            self._helper = Child("the helper", self._start_helper, HELPER_MARGIN)
-            self._keeper.add(self._helper)
+    def _ensure_helpers(self) -> None:
+        for path in [each for each in self._holdings.helper_sockets if each not in self._helpers]:
+            self._helpers[path] = Child("the helper", partial(self._start_helper, path), HELPER_MARGIN)
+            self._keeper.add(self._helpers[path])
 
     def _listen(self) -> None:
         """Do what the front asks for."""
@@ -131,7 +133,7 @@ class Parent:
             if self._end is not None:
                 self._end.close()
                 self._end = None
-        self._drop_needless_helper()
+        self._drop_needless_helpers()
 
     def _heed(self, word: Word) -> None:
         match word:
@@ -149,16 +151,15 @@ class Parent:
         except (ConfigError, SocketError) as error:
             channel.send_problems(self._end, str(error))
             return
-        if self._helper is not None:
-            self._helper.send(signal.SIGHUP)
-        self._ensure_helper()
+        for each in self._helpers.values():
+            each.send(signal.SIGHUP)
+        self._ensure_helpers()
         channel.send_offer(self._end, offer)
 
-    def _drop_needless_helper(self) -> None:
-        """End a helper whose configuration was rolled back."""
-        if self._helper is not None and self._holdings.helper_socket is None:
-            self._keeper.forget(self._helper)
-            self._helper = None
+    def _drop_needless_helpers(self) -> None:
+        """End helpers whose configuration was rolled back."""
+        for path in [each for each in self._helpers if each not in self._holdings.helper_sockets]:
+            self._keeper.forget(self._helpers.pop(path))
 
     def _let_go(self) -> None:
         """Give the paths free for whoever starts next; with our ends closed, the children's are the last."""

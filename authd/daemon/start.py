@@ -4,12 +4,14 @@ import logging
 import socket
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 from authd.config.default import SASL_GROUP, default_socket, default_users_file
 from authd.config.errors import ConfigError
 from authd.config.load import EMBEDDED, Loaded, load
 from authd.config.settings import Settings
 from authd.daemon import given, helper, parent
+from authd.daemon.backends import helper_paths
 from authd.daemon.given import Given
 from authd.daemon.holdings import Holdings
 from authd.daemon.openings import exchange, group_id, make_directory, take_back
@@ -47,23 +49,27 @@ def start(loaded: Loaded) -> int:
     return parent.Parent(
         holdings,
         lambda lifeline, end: _serve(holdings.loaded, holdings.sockets, passed, lifeline, end),
-        lambda lifeline: _help(holdings, lifeline),
+        lambda path, lifeline: _help(holdings, path, lifeline),
     ).run()
 
 
-def start_helper(loaded: Loaded) -> int:
-    """Run the helper alone until told to stop and give the exit status. Raises as `start` does."""
+def start_helper(loaded: Loaded, wanted: Path | None = None) -> int:
+    """Run a helper alone until told to stop and give the exit status. Raises as `start` does.
+
+    It serves the backends whose helper is at the socket that the service manager gives, or else at `wanted`.
+    """
     set_up_logging(opened(loaded.settings.log.target), loaded.settings.log.level)
     if not helper.has_backends(loaded.settings):
         raise ConfigError([f"{loaded.source}: backends: expected one that runs in the helper, got none"])
     account = privileges.account(loaded.settings.server.user)
     with ExitStack() as undone:
-        listener = helper.given_socket(loaded)
-        if listener is None:
-            bound = helper.bind_socket(loaded, account)
+        given_one = helper.given_socket(loaded)
+        if given_one is None:
+            path = _helper_path(loaded, wanted)
+            bound = helper.bind_socket(loaded, path, account)
             undone.callback(take_back, bound)
-            listener = bound.socket
-        return helper.serve(loaded, listener, account, partial(load, loaded.path))
+            given_one = path, bound.socket
+        return helper.serve(loaded, *given_one, account, partial(load, loaded.path))
 
 
 def _serve(
@@ -80,10 +86,21 @@ def _serve(
     return front.serve(loaded, sockets, supply, lifeline)
 
 
-def _help(holdings: Holdings, lifeline: int) -> int:
-    loaded, bound = holdings.latest(), holdings.helper_socket
-    assert bound is not None
-    return helper.serve(loaded, bound.socket, holdings.account, partial(load, loaded.path), lifeline)
+def _help(holdings: Holdings, path: Path, lifeline: int) -> int:
+    loaded, bound = holdings.latest(), holdings.helper_sockets[path]
+    return helper.serve(loaded, path, bound.socket, holdings.account, partial(load, loaded.path), lifeline)
+
+
+def _helper_path(loaded: Loaded, wanted: Path | None) -> Path:
+    known = helper_paths(loaded.settings)
+    if len(known) == 1 and wanted in (None, known[0]):
+        return known[0]
+    if wanted in known:
+        return wanted
+    got = "none" if wanted is None else str(wanted)
+    raise ConfigError(
+        [f"--socket: expected one of {', '.join(map(str, known))}, which {loaded.source} names, got {got}"]
+    )
 
 
 def _account(settings: Settings) -> Account:

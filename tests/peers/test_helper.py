@@ -60,8 +60,9 @@ from authd.helper.client import HelperClient
 from authd_backends import Request, Secret
 
 async def ask():
-    read = helper_digest(load(Path("{CONFIGURATION}")).settings)
-    client = HelperClient("pam", Path("{HELPER_SOCKET}"), read, 1, time.monotonic)
+    path = Path("{HELPER_SOCKET}")
+    read = helper_digest(load(Path("{CONFIGURATION}")).settings, path)
+    client = HelperClient("pam", path, read, 1, time.monotonic)
     for service in sys.argv[1:]:
         verdict = await client.check(Request("alice", Secret(b"secret"), service=service))
         print(verdict.outcome.value, verdict.reason)

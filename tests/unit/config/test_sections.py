@@ -288,7 +288,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
             "5: backends.users.max_queud: expected a known key (max_queued?), got an unknown one",
             (
                 "6: backends.users.name: expected a known key (path, scheme, default_scheme, weak_schemes, type, "
-                "deadline, max_concurrent, max_queued), got an unknown one"
+                "deadline, max_concurrent, max_queued, helper), got an unknown one"
             ),
         ],
     ),
