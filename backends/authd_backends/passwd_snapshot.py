@@ -109,7 +109,7 @@ class PasswdSnapshot:
         name, colon, _ = line.partition(b":")
         if not name:
             return "expected name:hash, got no name"
-        if not index.add(name if colon else name.rstrip(b"\r"), offset, self._line_at):
+        if not index.add(name if colon else name.removesuffix(b"\r"), offset, self._line_at):
             return "expected a name once, got it again: the first row counts"
         return "" if colon else "expected name:hash, got no colon"
 
@@ -127,8 +127,9 @@ class PasswdSnapshot:
 
     def _line_at(self, offset: int, name: bytes) -> bytes | None:
         """Give the line that begins at an offset, if its name is this one."""
-        line = self._read(max(_USUAL_LINE, len(name) + 1), offset)
-        if not line.startswith(name) or line[len(name) : len(name) + 1] not in (b":", b"\n", b"\r"):
+        line = self._read(max(_USUAL_LINE, len(name) + 2), offset)
+        behind = line[len(name) : len(name) + 2]
+        if not line.startswith(name) or not (behind[:1] in (b":", b"\n") or behind == b"\r\n"):
             return None
         if b"\n" not in line:
             line = self._read(MAX_LINE, offset)

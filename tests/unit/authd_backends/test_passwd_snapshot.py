@@ -73,6 +73,13 @@ def test_reading_through_and_the_index_find_what_the_lines_say(write: Write, lin
             assert found == (row.raw if row is not None else None)
 
 
+def test_a_name_without_a_hash_is_all_of_its_line(write: Write) -> None:
+    for snapshot in both(write(b"alice\rb\nbob\r\r\n")):
+        assert snapshot.find(b"alice") is None
+        assert snapshot.find(b"bob") is None
+        assert snapshot.find(b"alice\rb") == b"alice\rb"
+
+
 def test_a_blank_line_is_nobody_s_be_the_name_as_blank(write: Write) -> None:
     for snapshot in both(write(b"alice:x\n \n\x0b\r\n\t:y\n")):
         assert snapshot.find(b" ") is None
