@@ -1,6 +1,7 @@
 """The command line as a process: what it prints where, and how it ends."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,7 +33,7 @@ def test_help_names_every_command_and_the_first_steps() -> None:
 
     assert ended.returncode == 0
     for command in COMMANDS:
-        assert f"\n    {command} " in ended.stdout
+        assert re.search(rf"^    {command}\b", ended.stdout, re.MULTILINE)
     assert "first steps:\n  authd user add alice" in ended.stdout
 
 
