@@ -2,7 +2,7 @@
 PYTHON ?= /usr/bin/python3
 export PYTHON
 
-.PHONY: help venv demo test lint bench fuzz soak clean
+.PHONY: help venv demo test lint bench fuzz soak man clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -25,9 +25,10 @@ lint: ## ruff, mypy and the layers of the modules
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 
-bench: ## authd against Debian's saslauthd, in one run
+REPORT ?= docs/benchmark.md
+bench: ## authd against Debian's saslauthd, in one run of twelve minutes, to REPORT=docs/benchmark.md
 	@tools/setup.sh dev
-	.venv/bin/python -m bench
+	.venv/bin/python -m bench --to $(REPORT)
 
 SECONDS ?= 60
 fuzz: ## hostile bytes for every parser, SECONDS=60 for each
@@ -38,6 +39,10 @@ MINUTES ?= 30
 soak: ## half the load that authd sustains, MINUTES=30, while everything goes wrong; as root
 	@tools/setup.sh dev
 	SOAK_SECONDS=$$(($(MINUTES) * 60)) .venv/bin/python -m pytest -q -s tests/daemon/test_soak.py
+
+man: ## manual pages, completion and the reference of keys, made of parsers and types
+	@tools/setup.sh dev
+	.venv/bin/python -m tools.documents
 
 clean: ## removes all that the others made
 	rm -rf .venv .cache bench/build dist .coverage* .hypothesis .*_cache

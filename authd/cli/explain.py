@@ -13,9 +13,9 @@ _EXIT_STATUS = {"ok": 0, "refusal": 1, "temporary_failure": 75}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("user", metavar="USER")
+    parser.add_argument("user", metavar="USER", help="without the realm")
     parser.add_argument("--service", default="", help="as the client names it: smtp, imap")
-    parser.add_argument("--realm", default="")
+    parser.add_argument("--realm", default="", help="what stands behind the last @ of the name")
     parser.add_argument("--client", metavar="ADDRESS", help="the far host's IP address")
     parser.add_argument("--listener", metavar="PATH", help="the socket it comes in at (default: the first one)")
     parser.add_argument("--password", action="store_true", help="try it; asks, or reads a line of standard input")

@@ -20,7 +20,14 @@ authd test: usage: authd test -u username -p password
               [-f socket path] [-R repeatnum]
 """
 NOTE = """
--p - asks for the password, or reads it from standard input: a command line is for all to see.
+  -u <user>      the name, as a mail program would give it; without a domain where -r has it
+  -p <password>  or - to be asked for it, or to read it from standard input: a command line is for all to see
+  -r <realm>     the domain (none)
+  -s <service>   as the mail server would name it (imap)
+  -f <socket>    path of the daemon's socket (/run/saslauthd/mux)
+  -R <number>    log in so many times (1)
+  -h             this help
+
 Exit status: 0 accepted, 255 refused or no answer, 1 wrong use.
 """
 DEADLINE = 30.0  # seconds for one login; the daemon's own is far below
