@@ -1,4 +1,4 @@
-"""``python -m bench``: measures, prints the report and leaves it in bench/build/report.md (not with ``--quick``).
+"""``python -m bench [--quick] [--to FILE] [SECTION…]``: measures, and leaves a report with charts beside it.
 
 Exit status 0 when everything was measured, whatever the figures; 1 when a daemon gave a wrong answer or none.
 """
@@ -7,47 +7,64 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import authd
 from bench.contenders import PACKAGES, PROCESSES, Contenders
 from bench.generator import BUILD, LoadError
-from bench.measurements import QUICK, Plan, rows
-from bench.report import Row, markdown
+from bench.measurements import QUICK, Plan
+from bench.report import Row, Section, markdown
+from bench.sections import SECTIONS
 from tests.servers.box import Box
 from tests.servers.packages import PackageError
 from tests.servers.process import BoxError
 
+_TITLE = "authd beside Debian's C saslauthd"
+
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="authd beside Debian's C saslauthd.")
+    parser = argparse.ArgumentParser(prog="python -m bench", description=f"{_TITLE}.")
     parser.add_argument("--quick", action="store_true", help="a few seconds that show only that the bench works")
-    quick: bool = parser.parse_args().quick
-    plan = QUICK if quick else Plan()
+    parser.add_argument("--to", type=Path, default=BUILD / "report.md", metavar="FILE", help="where the report goes")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of: {', '.join(SECTIONS)}")
+    arguments = parser.parse_args()
+    titles = arguments.sections or list(SECTIONS)
+    if unknown := set(titles) - SECTIONS.keys():
+        parser.error(f"expected sections of {', '.join(SECTIONS)}, got {', '.join(sorted(unknown))}")
+    plan = QUICK if arguments.quick else Plan()
     try:
         with Box(*PACKAGES) as box:
             contenders = Contenders(box)
-            report = markdown("authd beside Debian's C saslauthd", _conditions(box, plan), _told(contenders, plan))
+            conditions = _conditions(box, plan)
+            sections = [Section(title, _told(SECTIONS[title](contenders, plan))) for title in titles]
     except (BoxError, PackageError, LoadError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    if not quick:
-        (BUILD / "report.md").write_text(report, encoding="utf-8")
-    print(f"\n{report}")
+    print(_write(arguments.to, conditions, sections))
     return 0
 
 
-def _told(contenders: Contenders, plan: Plan) -> list[Row]:
+def _told(rows: Iterator[Row]) -> list[Row]:
     """Measure, and say what comes out while it goes on."""
+    measured = []
+    for row in rows:
+        print("bench:", *row.cells(), sep="  ", file=sys.stderr, flush=True)
+        measured.append(row)
+    return measured
 
-    def told() -> Iterator[Row]:
-        for row in rows(contenders, plan):
-            print("bench:", *row.cells(), sep="  ", file=sys.stderr, flush=True)
-            yield row
 
-    return list(told())
+def _write(path: Path, conditions: Sequence[str], sections: Sequence[Section]) -> str:
+    """Write the report, and the charts into a folder of its name beside it. Gives the text."""
+    charts = path.with_suffix("")
+    charts.mkdir(parents=True, exist_ok=True)
+    for section in sections:
+        for name, chart in section.charts().items():
+            (charts / name).write_text(chart, encoding="utf-8")
+    report = markdown(_TITLE, conditions, sections, charts.name)
+    path.write_text(report, encoding="utf-8")
+    return report
 
 
 def _conditions(box: Box, plan: Plan) -> list[str]:

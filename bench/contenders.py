@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.databases import write_passwd_file, write_sasldb, write_system_users
+from bench.databases import write_passwd_file, write_sasldb, write_system_users, write_table
 from bench.generator import load
 from tests.servers.authd import Authd
 from tests.servers.box import Box
@@ -42,6 +42,8 @@ path = "{_SOCKETS}/mux"
 type = "passwd-file"
 path = "{_FILES}/yescrypt"
 """
+
+_QUIET = f'{_CACHED}\n[log]\nlevel = "warning"\n'
 
 _SCRAPED = (
     _CACHED
@@ -84,8 +86,17 @@ _PAM_SERVICES = {"smtp": "pam_permit.so", "imap": "pam_unix.so"}
 # Every guess reaches pam_unix, as it does in C: with the user throttle most would be told at once to come back later.
 _THROTTLED = "[throttle]\nper_user = 0\n"
 
-# One front for all four, so that they differ in nothing else.
-_FOUR = "[cache]\nenabled = false\n" + "".join(
+_IDLE = f"""
+[server]
+request_deadline = "5m"
+read_deadline = "5m"
+{_CACHED}"""
+
+_TABLE = 'query = "SELECT password FROM users WHERE login = :login"\ndefault_scheme = "PLAIN"'
+KINDS = {"sasldb": "", "passwd-file": "", "sqlite": _TABLE}  # and what their options are besides the path
+
+# One front for all, so that they differ in nothing else.
+_FEW_AND_MANY = "[cache]\nenabled = false\n" + "".join(
     f"""
 [[listeners]]
 path = "{_SOCKETS}/{kind}-{size}"
@@ -93,14 +104,18 @@ path = "{_SOCKETS}/{kind}-{size}"
 [backends.{kind}-{size}]
 type = "{kind}"
 path = "{_FILES}/{kind}-{size}"
+{options}
 
 [[routes]]
 listeners = ["{_SOCKETS}/{kind}-{size}"]
 backends = ["{kind}-{size}"]
 """
-    for kind in ("sasldb", "passwd-file")
+    for kind, options in KINDS.items()
     for size in ("few", "many")
 )
+
+
+_WRITERS = {"sasldb": write_sasldb, "passwd-file": write_passwd_file, "sqlite": write_table}
 
 
 class Contenders:
@@ -132,6 +147,22 @@ class Contenders:
         yield from self._running(_CACHED)
 
     @contextmanager
+    def authd_with_cache_without_decisions(self) -> Iterator[Authd]:
+        """Run it so, with no line for who came in: saslauthd writes none."""
+        yield from self._running(_QUIET, is_silent=True)
+
+    @contextmanager
+    def authd_with_cache_for(self, users: int) -> Iterator[Authd]:
+        """Run it on a passwd-file of so many users, cache on."""
+        write_passwd_file(self.box.path(f"{_FILES}/cached"), users)
+        yield from self._running(_CACHED.replace(f"{_FILES}/yescrypt", f"{_FILES}/cached"))
+
+    @contextmanager
+    def authd_that_waits(self) -> Iterator[Authd]:
+        """Run it with cache on and minutes for a request to arrive."""
+        yield from self._running(_IDLE)
+
+    @contextmanager
     def authd_scraped(self) -> Iterator[Authd]:
         """Run it so, among `SCRAPED_BACKENDS`, with its metrics at the socket `metrics`."""
         yield from self._running(_SCRAPED)
@@ -142,12 +173,20 @@ class Contenders:
         yield from self._running(_SYSTEM + (_THROTTLED if throttled else ""))
 
     @contextmanager
-    def authd_on_four_files(self, many: int) -> Iterator[Authd]:
-        """Run authd with a few and with many users, in sasldb and in passwd-file, each behind a socket of its own."""
-        for size, users in (("few", FEW), ("many", many)):
-            self._own_sasldb(f"{_FILES}/sasldb-{size}", users)
-            write_passwd_file(self.box.path(f"{_FILES}/passwd-file-{size}"), users)
-        yield from self._running(_FOUR)
+    def authd_on_few_and_many(self, many: int) -> Iterator[Authd]:
+        """Run authd with a few and with many users of each of `KINDS`, each behind a socket of its own."""
+        for kind in KINDS:
+            self.write_users(kind, "few", FEW)
+            self.write_users(kind, "many", many)
+        yield from self._running(_FEW_AND_MANY)
+
+    def write_users(self, kind: str, size: str, users: int) -> None:
+        """Write a file of `authd_on_few_and_many` in place of any that is there."""
+        new, path = (self.box.path(f"{_FILES}/{name}") for name in ("new", f"{kind}-{size}"))
+        _WRITERS[kind](new, users)
+        if kind == "sasldb":
+            self.box.run(["chown", "root:sasl", f"{_FILES}/new"])
+        new.rename(path)
 
     @contextmanager
     def saslauthd(self, mechanism: str = "sasldb", *flags: str) -> Iterator[Saslauthd]:
@@ -163,9 +202,9 @@ class Contenders:
     def socket_of_saslauthd(self) -> Path:
         return self.box.path(f"{DIRECTORY}/mux")
 
-    def _running(self, configuration: str) -> Iterator[Authd]:
+    def _running(self, configuration: str, *, is_silent: bool = False) -> Iterator[Authd]:
         daemon = Authd(self.box, configuration)
-        daemon.start()
+        daemon.start(is_silent=is_silent)
         yield daemon
         daemon.stop()
 

@@ -1,6 +1,8 @@
 """The same users in the files of both backends: ``user0``, ``user1`` … with ``secret0``, ``secret1`` …"""
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from berkeleydb import db
@@ -27,6 +29,16 @@ def write_passwd_file(path: Path, users: int) -> None:
     """Write passwords that are not hashed, so that finding the row is what is measured."""
     with path.open("w", encoding="ascii") as file:
         file.writelines(f"user{number}:{{PLAIN}}secret{number}\n" for number in range(users))
+
+
+def write_table(path: Path, users: int) -> None:
+    """Write the same into a table of SQLite, made in memory: SQLite follows a box's link to its files to ours."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("CREATE TABLE users (login TEXT PRIMARY KEY, password TEXT) WITHOUT ROWID")
+        rows = ((f"user{number}", f"secret{number}") for number in range(users))
+        database.executemany("INSERT INTO users VALUES (?, ?)", rows)
+        database.commit()
+        path.write_bytes(database.serialize())
 
 
 def write_system_users(box: Box, path: str, users: int) -> str:

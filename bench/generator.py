@@ -55,14 +55,16 @@ def load(
     expected: str = "OK",
     rate: int = 0,
     tolerant: bool = False,
+    in_order: bool = False,
 ) -> Sample:
-    """Log in as ``user0`` to ``user{users - 1}`` in random order, for a time or a number of requests.
+    """Log in as ``user0`` to ``user{users - 1}``, in random order or in theirs, for a time or a number of requests.
 
     `rate` is requests a second, 0: as many as there can be. Raises LoadError at any answer but `expected` and, where
     it is `tolerant`, a temporary failure; and at any connection without an answer.
     """
     amount = ["-n", str(requests)] if requests else ["-t", str(milliseconds)]
     amount += ["-e", expected, *(["-R", str(rate)] if rate else []), *(["-T"] if tolerant else [])]
+    amount += ["-O"] if in_order else []
     who = ["-u", "user%d", "-p", password, "-r", REALM, "-S", service, "-N", str(users)]
     command = [str(build("load")), "-s", str(socket), "-c", str(clients), *amount, *who]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -11,7 +11,6 @@ from bench.databases import PASSWORD
 from bench.generator import REALM, LoadError
 
 _PERIOD = 0.5  # seconds
-_PATIENCE = 120  # seconds for an answer
 _OK = b"\0\2OK"
 
 
@@ -23,6 +22,7 @@ class GoodLogin:
     service: str
     user: str = "user0"
     password: str = PASSWORD
+    patience: int = 120  # seconds for an answer
 
     def milliseconds(self) -> float:
         """Log in once. Raises LoadError at any answer but OK."""
@@ -30,7 +30,7 @@ class GoodLogin:
         began = time.perf_counter()
         with socket.socket(socket.AF_UNIX) as client:
             for direction in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):  # connect waits while the backlog is full
-                client.setsockopt(socket.SOL_SOCKET, direction, struct.pack("ll", _PATIENCE, 0))
+                client.setsockopt(socket.SOL_SOCKET, direction, struct.pack("ll", self.patience, 0))
             client.connect(str(self.socket))
             client.sendall(b"".join(struct.pack(">H", len(field)) + field for field in fields))
             answer = b"".join(iter(lambda: client.recv(64), b""))

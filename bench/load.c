@@ -24,17 +24,18 @@ enum { FIELDS = 4, FIELD_MAX = 2048, ANSWER_MAX = 1023, NUMBER_DIGITS = 20, PATI
 
 static const char usage[] =
     "usage: load -s SOCKET -u USER -p PASSWORD [-r REALM] [-S SERVICE] [-e OK|NO] [-c CLIENTS]\n"
-    "            [-t MILLISECONDS | -n REQUESTS] [-N USERS] [-R RATE] [-T]\n"
+    "            [-t MILLISECONDS | -n REQUESTS] [-N USERS [-O]] [-R RATE] [-T]\n"
     "With -N, each request takes a number below USERS, in random order, for %d in USER and PASSWORD;\n"
-    "where there are enough of them, no two clients take the same. -R: so many requests a second from all clients\n"
-    "together, and not as many as they can. -T: a temporary failure is counted and ends nothing.\n";
+    "where there are enough of them, no two clients take the same; -O: one number after the other.\n"
+    "-R: so many requests a second from all clients together, and not as many as they can.\n"
+    "-T: a temporary failure is counted and ends nothing.\n";
 
 static struct {
     struct sockaddr_un address;
     const char *fields[FIELDS]; /* in the order of the protocol: user, password, service, realm */
     const char *expected;
     long clients, milliseconds, requests, users, rate;
-    bool tolerant;
+    bool ordered, tolerant;
 } options = {.fields = {"", "", "smtp", ""}, .expected = "OK", .clients = 1, .milliseconds = 1000};
 
 struct client {
@@ -102,9 +103,11 @@ static long random_user(struct client *client)
     return (long)random_below(client, (uint64_t)(options.users / options.clients)) * options.clients + client->index;
 }
 
-static void encode(struct request *request, struct client *client)
+static void encode(struct request *request, struct client *client, long turn)
 {
-    long number = options.users ? random_user(client) : 0;
+    long number = 0;
+    if (options.users)
+        number = options.ordered ? (turn * options.clients + client->index) % options.users : random_user(client);
     for (int i = 0; i < FIELDS; i++) {
         size_t length = fill(request->texts[i], options.fields[i], number);
         request->counts[i] = htons((uint16_t)length);
@@ -170,10 +173,10 @@ static void record(struct client *client, uint64_t latency)
     client->latencies[client->answers++] = latency;
 }
 
-static void ask(struct client *client)
+static void ask(struct client *client, long turn)
 {
     struct request request;
-    encode(&request, client);
+    encode(&request, client, turn);
     uint64_t asked = now();
     int connection = open_connection();
     if (connection >= 0 && exchange(connection, &request, client))
@@ -201,7 +204,7 @@ static void *run(void *argument)
     pthread_barrier_wait(&start);
     for (long i = 0; options.requests ? i < client->requests : now() < end; i++) {
         wait_for_turn(client, i);
-        ask(client);
+        ask(client, i);
     }
     return NULL;
 }
@@ -233,7 +236,7 @@ static void set_socket(const char *path)
 
 static void read_options(int count, char **arguments)
 {
-    for (int option; (option = getopt(count, arguments, "s:u:p:r:S:e:c:t:n:N:R:T")) != -1;) {
+    for (int option; (option = getopt(count, arguments, "s:u:p:r:S:e:c:t:n:N:OR:T")) != -1;) {
         switch (option) {
         case 's': set_socket(optarg); break;
         case 'u': options.fields[0] = field(optarg); break;
@@ -245,6 +248,7 @@ static void read_options(int count, char **arguments)
         case 't': options.milliseconds = number(optarg, 1, 86400000); break;
         case 'n': options.requests = number(optarg, 1, 1000000000); break;
         case 'N': options.users = number(optarg, 1, 1000000000); break;
+        case 'O': options.ordered = true; break;
         case 'R': options.rate = number(optarg, 1, 1000000); break;
         case 'T': options.tolerant = true; break;
         default: fputs(usage, stderr); exit(2);

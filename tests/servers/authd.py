@@ -1,5 +1,6 @@
 """authd itself, from this checkout."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,15 +23,22 @@ class Authd:
     def __init__(self, box: Box, configuration: str) -> None:
         self.box = box
         self._listeners = configuration.count("[[listeners]]")
+        self._sockets = re.findall(r'^\[\[listeners\]\]\npath = "(.*)"', configuration, re.MULTILINE)
         box.add_user("authd", groups=["sasl"])
         box.make_directory(SOCKET.parent, mode=0o710, group="sasl")
         throttle = "" if "[throttle]" in configuration else WITHOUT_DELAY
         box.write(CONFIGURATION, configuration + throttle, mode=0o640, group="authd")
 
-    def start(self, log: Callable[[], str] | None = None) -> None:
-        """Return when every listener takes connections; `log` reads what it logs where that is no standard error."""
+    def start(self, log: Callable[[], str] | None = None, *, is_silent: bool = False) -> None:
+        """Return when every listener takes connections; `log` reads what it logs where that is no standard error.
+
+        `is_silent`: its log level has no line that says where it listens.
+        """
         self.process = self.box.start([sys.executable, "-m", "authd", "serve", "--config", CONFIGURATION])
-        if log is None:
+        if is_silent:
+            sockets = [self.box.path(each) for each in self._sockets]
+            wait_until(lambda: all(each.is_socket() for each in sockets), "authd: its sockets")
+        elif log is None:
             self.process.wait_for_output("listening on", self._listeners)
         else:
             wait_until(lambda: log().count("listening on") >= self._listeners, "authd: its listeners")

@@ -94,6 +94,14 @@ def test_it_ends_when_its_time_is_over(serve: Callable[[bytes], Server], path: P
     assert load(path, clients=1, users=1, milliseconds=20).seconds < 20
 
 
+def test_in_order_each_user_comes_once_before_one_comes_again(serve: Callable[[bytes], Server], path: Path) -> None:
+    server = serve(OK)
+
+    load(path, clients=3, users=50, requests=50, in_order=True)
+
+    assert {fields(request)[0] for request in server.requests} == {b"user%d" % number for number in range(50)}
+
+
 def test_it_makes_as_many_requests_a_second_as_it_is_told(serve: Callable[[bytes], Server], path: Path) -> None:
     serve(OK)
 
