@@ -29,10 +29,8 @@ def test_every_option_and_argument_of_every_command_says_what_it_means() -> None
     commands = list(every(program()))
 
     unsaid = [
-        (command.words, each)
-        for command in commands
-        for each in (*command.options, *command.arguments)
-        if not each.meaning
+        *((command.words, option.names) for command in commands for option in command.options if not option.meaning),
+        *((command.words, each.name) for command in commands for each in command.arguments if not each.meaning),
     ]
 
     assert [command.words[0] for command in program().commands] == list(COMMANDS)
@@ -42,12 +40,9 @@ def test_every_option_and_argument_of_every_command_says_what_it_means() -> None
 
 @pytest.mark.parametrize("path", PAGES, ids=str)
 def test_groff_warns_of_nothing_in_a_page(path: Path) -> None:
-    shown = subprocess.run(
-        ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", ROOT / path],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", ROOT / path]
+
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert shown.stderr == ""
     assert shown.stdout
