@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from authd_backends.pam.stacks import auth_modules
+
 DIRECTORY = Path("/etc/pam.d")
 PACKAGES = Path("/var/lib/dpkg/info")
 
@@ -23,5 +25,7 @@ def pam_services() -> list[str]:
 
 
 def _is_a_clients(name: str) -> bool:
-    """Tell it from what pam-auth-update(8) writes, the fallback, and what is no service's name."""
-    return name == name.lower() and name != FALLBACK and not name.startswith("common-") and "." not in name
+    """Tell it from what pam-auth-update(8) writes, the fallback, an editor's copy, and what asks root for nothing."""
+    if name != name.lower() or name == FALLBACK or name.startswith("common-") or "." in name:
+        return False
+    return "pam_rootok" not in (auth_modules(name) or ())

@@ -205,6 +205,54 @@ def test_what_does_not_start_is_never_exit_0(box: Box, flags: list[str], of_sasl
     assert statuses["authd"].stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("flags", "spoil", "told", "mend"),
+    [
+        pytest.param(
+            ["-a", "sasldb"],
+            "chgrp shadow /etc/sasldb2",
+            "/etc/sasldb2: expected a file that authd may read, got no permission; mend it: adduser authd shadow",
+            "chgrp sasl /etc/sasldb2",
+            id="the group of another",
+        ),
+        pytest.param(
+            ["-a", "ldap", "-O", "/etc/directory.conf"],
+            "chgrp root /etc/directory.conf",
+            "mend it: chgrp authd /etc/directory.conf; chmod g+r /etc/directory.conf",
+            "chgrp authd /etc/directory.conf",
+            id="root's alone",
+        ),
+        pytest.param(
+            ["-a", "ldap", "-O", "/etc/directory.conf"],
+            "sed -i '$a ldap_scope: all' /etc/directory.conf",
+            "/etc/directory.conf:6: ldap_scope: expected sub or one or base, got 'all'",
+            "sed -i '$d' /etc/directory.conf",
+            id="a value that cannot be",
+        ),
+        pytest.param(
+            ["-a", "shadow"],
+            "sed -i 's/^authd:/other:/' /etc/passwd",
+            "make it: useradd --system --home /nonexistent --shell /usr/sbin/nologin authd",
+            "sed -i 's/^other:/authd:/' /etc/passwd",
+            id="no user to become",
+        ),
+    ],
+)
+def test_what_would_leave_everybody_without_an_answer_is_exit_1_with_the_remedy(
+    box: Box, flags: list[str], spoil: str, told: str, mend: str
+) -> None:
+    box.run(["sh", "-c", spoil])
+    try:
+        done = box.run([*PROGRAMS["authd"], *flags, "-m", DIRECTORY], expect=1)
+    finally:
+        box.run(["sh", "-c", mend])
+
+    assert told in done.stderr
+    assert not box.path(f"{DIRECTORY}/saslauthd.pid").exists()
+    with running(box, "authd", *flags):
+        pass
+
+
 def is_locked(path: Path) -> bool:
     """Whether another process holds the lock that fcntl(2) knows."""
     with path.open("r+b") as file:
