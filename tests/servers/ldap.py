@@ -1,17 +1,20 @@
 """The LDAP backend in a test's own process, in the network of a box."""
 
 import asyncio
+import re
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from authd_backends import Request, Secret, Verdict
+from authd_backends import LoopBackend, Request, Secret, Verdict
 from authd_backends.ldap.backend import LdapBackend
 from authd_backends.ldap.options import LdapOptions
 from authd_backends.options import build
+from tests.servers.asking import loop_backend
 from tests.servers.box import Box
+from tests.servers.outages import Place
 from tests.servers.process import DEADLINE
-from tests.servers.slapd import SERVICE, SERVICE_PASSWORD, SUFFIX
+from tests.servers.slapd import PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX, Slapd, person
 
 T = TypeVar("T")
 
@@ -49,3 +52,42 @@ def asking(box: Box, *uris: str, started: bool = True, **options: Any) -> Iterat
             yield Asking(backend, runner)
         finally:
             backend.close()
+
+
+class LdapSite:
+    """Two slapd, with a user alice at both: see `tests.servers.sites`."""
+
+    places: tuple[Place, Place] = (("127.0.0.1", 389), ("127.0.0.2", 389))
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+        self.first, self.second = (self._started(address) for address, _ in self.places)
+        self.nearest = self.first.uri
+
+    def _started(self, address: str, descriptors: int = 1024) -> Slapd:
+        server = Slapd(self.box, person("alice", "secret"), address=address, descriptors=descriptors)
+        server.start()
+        return server
+
+    def host(self, place: Place) -> str:
+        return f"ldap://{place[0]}:{place[1]}"
+
+    def backend(self, *hosts: str, **options: object) -> LoopBackend:
+        deadlines = {"connect_deadline": "1s", "operation_deadline": "1s"}
+        return loop_backend("ldap", {"uris": list(hosts), **USUAL, **deadlines, **options})
+
+    def logins(self, server: Any) -> int:
+        count: int = server.log.count(f'BIND dn="uid=alice,{PEOPLE}" method')
+        return count
+
+    def connections_made(self) -> int:
+        return self.first.log.count("ACCEPT from IP=")
+
+    def open_connections(self) -> int:
+        return self.connections_made() - len(re.findall(r"fd=\d+ closed", self.first.log))
+
+    @contextmanager
+    def few_connections(self) -> Iterator[str]:
+        server = self._started("127.0.0.9", descriptors=20)
+        yield server.uri
+        server.stop()

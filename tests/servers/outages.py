@@ -1,15 +1,19 @@
-"""Clients of a backend while its server fails, and how their wire is slowed."""
+"""Clients of a backend while its server fails."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from authd_backends import LoopBackend, Outcome, Request, Secret
 from tests.servers.asking import Crowd
 from tests.servers.process import DEADLINE
 
+Place = tuple[str, int]  # address and port
+
 CLIENTS = 8
+ALICE = Request("alice", Secret(b"secret"))
 
 
 @asynccontextmanager
@@ -25,36 +29,28 @@ async def crowd_on(backend: LoopBackend) -> AsyncIterator[Crowd]:
     assert max(login.seconds for login in crowd.logins) < DEADLINE
 
 
-@asynccontextmanager
-async def slow_wire(port: int, to: int, seconds: float) -> AsyncIterator[None]:
-    """Carry bytes between two ports of the loopback, each piece so much later."""
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            await asyncio.sleep(seconds)
-            writer.write(data)
-        writer.close()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", to)
-        try:
-            await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer), return_exceptions=True)
-        finally:
-            for each in (writer, far_writer):
-                each.transport.abort()
-
-    async with await asyncio.start_server(accept, "127.0.0.1", port):
-        yield
-
-
 async def cancelled(backend: LoopBackend) -> None:
     """Ask and do not wait for the answer, as when the queue's deadline has passed; new connections among them."""
-    asked = Request("alice", Secret(b"secret"))
-    checks = [asyncio.create_task(backend.check(asked)) for _ in range(2 * CLIENTS)]
+    checks = [asyncio.create_task(backend.check(ALICE)) for _ in range(2 * CLIENTS)]
     await asyncio.sleep(0.05)
     for check in checks:
         check.cancel()
     await asyncio.gather(*checks, return_exceptions=True)
+
+
+@contextmanager
+def black_hole(place: Place) -> Iterator[None]:
+    """A port whose backlog is full: the kernel drops every further SYN."""
+    with socket.create_server(place, backlog=0):
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(place)
+        try:
+            yield
+        finally:
+            for each in waiting:
+                each.close()
 
 
 def descriptors() -> int:
