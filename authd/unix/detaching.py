@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from authd.unix.process import become_subreaper
+from authd.unix.libc import prctl
+from authd.unix.process import PR_SET_CHILD_SUBREAPER
 
 
 class PidFileError(Exception):
@@ -83,7 +84,7 @@ def in_background(life: Callable[[], int]) -> Background:
     """
     said, writing = os.pipe()
     numbers, number = os.pipe()
-    become_subreaper()
+    prctl(PR_SET_CHILD_SUBREAPER, 1)  # and so the parent of a grandchild whose parent ends
     between = os.fork()
     if between == 0:
         try:
@@ -95,6 +96,7 @@ def in_background(life: Callable[[], int]) -> Background:
     os.close(writing)
     os.close(number)
     os.waitpid(between, 0)
+    prctl(PR_SET_CHILD_SUBREAPER, 0)
     with os.fdopen(numbers) as pipe:
         return Background(int(pipe.readline()), said)
 

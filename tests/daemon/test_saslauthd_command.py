@@ -36,7 +36,7 @@ def in_background(directory: Path, *flags: str) -> Iterator[int]:
     finally:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-        until(lambda: not Path(f"/proc/{pid}/cmdline").exists() or has_ended(pid), "the end of the daemon")
+        until(lambda: has_ended(pid), "the end of the daemon")
 
 
 def has_ended(pid: int) -> bool:
@@ -108,6 +108,21 @@ def test_a_socket_that_somebody_else_listens_at_is_exit_1_with_the_reason(direct
     assert (ended.returncode, ended.stdout) == (1, "")
     assert f"{directory}/mux: expected nobody to listen there, got pid {os.getpid()} " in ended.stderr
     assert not (directory / "saslauthd.pid").exists()
+
+
+def test_of_many_that_are_started_at_once_one_runs(directory: Path) -> None:
+    processes = [subprocess.Popen(command(directory, *SASLDB), stderr=subprocess.PIPE, text=True) for _ in range(5)]
+    said = [process.communicate(timeout=ENOUGH)[1] for process in processes]
+    pid = int((directory / "saslauthd.pid").read_text())
+    client = connect(directory / "mux")
+    client.sendall(bytes(8))
+    answer = everything(client)
+    os.kill(pid, signal.SIGTERM)
+    until(lambda: has_ended(pid), "the end of the daemon")
+
+    assert sorted(process.returncode for process in processes) == [0, 2, 2, 2, 2]
+    assert sum("another instance of saslauthd is running" in each for each in said) == 4
+    assert answer == NO
 
 
 def test_what_needs_root_is_refused_without_it(directory: Path) -> None:
