@@ -40,7 +40,7 @@ def test_every_option_and_argument_of_every_command_says_what_it_means() -> None
 
 @pytest.mark.parametrize("path", PAGES, ids=str)
 def test_groff_warns_of_nothing_in_a_page(path: Path) -> None:
-    command = ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", ROOT / path]
+    command: list[str | Path] = ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", ROOT / path]
 
     shown = subprocess.run(command, capture_output=True, text=True, check=True)
 
