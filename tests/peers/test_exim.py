@@ -9,30 +9,11 @@ from tests.servers.authd import Authd
 from tests.servers.box import Box
 
 PACKAGES = ("exim4-daemon-heavy", "sasl2-bin")
-CONFIGURATION = """
-[[listeners]]
-path = "/run/saslauthd/mux"
-group = "sasl"
-
-[backends.sasldb]
-type = "sasldb"
-
-[backends.gone]
-type = "sasldb"
-path = "/etc/gone"
-
-[[routes]]
-services = ["outage"]
-backends = ["gone"]
-
-[[routes]]
-backends = ["sasldb"]
-"""
 
 
 @pytest.fixture(scope="module")
 def authd(box: Box) -> Iterator[Authd]:
-    authd = Authd(box, CONFIGURATION)
+    authd = Authd(box, sasl.AUTHD)
     box.add_user("Debian-exim", groups=["sasl"])
     box.write("/etc/exim4/exim4.conf", "")
     sasl.set_password(box, "alice", "example.org", "secret")
@@ -58,7 +39,7 @@ def test_the_condition_saslauthd(authd: Authd, arguments: str, answer: str) -> N
 
 def test_an_outage_fails_the_expansion_and_exim_answers_435(authd: Authd) -> None:
     """Exim defers what cannot be expanded: 435 Unable to authenticate at present."""
-    assert expand(authd.box, "{alice}{secret}{outage}{example.org}").startswith("Failed: ")
+    assert expand(authd.box, "{alice}{secret}{smtp}{gone.example}").startswith("Failed: ")
 
 
 def expand(box: Box, arguments: str) -> str:

@@ -10,29 +10,11 @@ from tests.servers.box import Box
 from tests.servers.libsasl import BADAUTH, FAIL, OK
 
 PACKAGES = ("sasl2-bin",)
-CONFIGURATION = """
-[[listeners]]
-path = "/run/saslauthd/mux"
-
-[backends.sasldb]
-type = "sasldb"
-
-[backends.gone]
-type = "sasldb"
-path = "/etc/gone"
-
-[[routes]]
-realms = ["gone.example"]
-backends = ["gone"]
-
-[[routes]]
-backends = ["sasldb"]
-"""
 
 
 @pytest.fixture(scope="module")
 def authd(box: Box) -> Iterator[Authd]:
-    authd = Authd(box, CONFIGURATION)
+    authd = Authd(box, sasl.AUTHD)
     sasl.set_password(box, "alice", "example.org", "secret")
     sasl.set_password(box, "älice", "mail", "sécret€")
     sasl.set_password(box, "token", "mail", "x" * 2000)

@@ -18,14 +18,6 @@ from tests.servers.postfix import Postfix, authenticate
 
 PACKAGES = ("postfix", "sasl2-bin", "libsasl2-modules")
 REALM = "mail.example.org"
-CONFIGURATION = """
-[[listeners]]
-path = "/run/saslauthd/mux"
-group = "sasl"
-
-[backends.sasldb]
-type = "sasldb"
-"""
 SMTPD_CONF = """\
 pwcheck_method: saslauthd
 auxprop_plugin: sasldb
@@ -36,7 +28,7 @@ mech_list: PLAIN LOGIN CRAM-MD5 DIGEST-MD5
 
 @pytest.fixture(scope="module")
 def postfix(box: Box) -> Iterator[Postfix]:
-    authd = Authd(box, CONFIGURATION)
+    authd = Authd(box, sasl.AUTHD)
     sasl.set_password(box, "alice", REALM, "secret")
     authd.start()
     postfix = Postfix(box, SMTPD_CONF, chroot=False, smtpd_sasl_local_domain=REALM)

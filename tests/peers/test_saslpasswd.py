@@ -17,18 +17,11 @@ from tests.servers.client import NO, OK, ask
 PACKAGES = ("sasl2-bin",)
 REALM = "example.org"
 USERS = [f"user{number}" for number in range(200)]  # so many have more than one page
-CONFIGURATION = """
-[[listeners]]
-path = "/run/saslauthd/mux"
-
-[backends.sasldb]
-type = "sasldb"
-"""
 
 
 @pytest.fixture(scope="module")
 def authd(box: Box) -> Iterator[Authd]:
-    authd = Authd(box, CONFIGURATION)
+    authd = Authd(box, sasl.AUTHD)
     box.run(["sh", "-c", ADD_USERS])
     authd.start()
     yield authd

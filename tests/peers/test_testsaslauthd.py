@@ -14,25 +14,6 @@ from tests.servers.process import DEADLINE
 from tests.servers.saslauthd import Saslauthd
 
 PACKAGES = ("sasl2-bin",)
-CONFIGURATION = """
-[[listeners]]
-path = "/run/saslauthd/mux"
-group = "sasl"
-
-[backends.sasldb]
-type = "sasldb"
-
-[backends.gone]
-type = "sasldb"
-path = "/etc/gone"
-
-[[routes]]
-realms = ["gone.example"]
-backends = ["gone"]
-
-[[routes]]
-backends = ["sasldb"]
-"""
 RIGHT, WRONG = ["-u", "alice", "-p", "secret", "-r", "example.org"], ["-u", "alice", "-p", "guess", "-r", "example.org"]
 CLIENTS = {"testsaslauthd": ["testsaslauthd"], "authd test": [sys.executable, "-m", "authd", "test"]}
 
@@ -46,7 +27,7 @@ def client(request: pytest.FixtureRequest) -> list[str]:
 def daemon(request: pytest.FixtureRequest, box: Box) -> Iterator[Authd | Saslauthd]:
     box.add_group("sasl")
     sasl.set_password(box, "alice", "example.org", "secret")
-    daemon = Authd(box, CONFIGURATION) if request.param == "authd" else Saslauthd(box)
+    daemon = Authd(box, sasl.AUTHD) if request.param == "authd" else Saslauthd(box)
     daemon.start()
     yield daemon
     daemon.stop()

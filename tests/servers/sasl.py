@@ -3,6 +3,26 @@
 from tests.servers.box import Box
 
 DATABASE = "/etc/sasldb2"
+# authd's configuration on that file; whoever is of the realm gone.example meets an outage
+AUTHD = """
+[[listeners]]
+path = "/run/saslauthd/mux"
+group = "sasl"
+
+[backends.sasldb]
+type = "sasldb"
+
+[backends.gone]
+type = "sasldb"
+path = "/etc/gone"
+
+[[routes]]
+realms = ["gone.example"]
+backends = ["gone"]
+
+[[routes]]
+backends = ["sasldb"]
+"""
 
 
 def set_password(box: Box, user: str, realm: str, password: str, *, path: str = DATABASE) -> None:
