@@ -5,38 +5,28 @@ import logging
 import os
 import secrets
 import signal
-import socket
 import time
 from contextlib import suppress
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from authd.config.errors import ConfigError
 from authd.config.load import Loaded
 from authd.config.settings import Settings
-from authd.control.access import admin_gid
 from authd.control.commands import Commands
-from authd.control.server import ControlServer
 from authd.daemon import notify, watchdog
 from authd.daemon.assembly import assemble, backends_at_work, reassemble
-from authd.daemon.openings import control_key, listener_key, metrics_key
 from authd.daemon.retiring import Retiring
+from authd.daemon.serving import Serving, import_what_serves
 from authd.daemon.supply import Supplied, Supply
 from authd.decide.sources import Sources
 from authd.observe.counters import LogCounters, ReloadCounters
 from authd.observe.decision_log import DecisionLog
 from authd.observe.flood import Flood
 from authd.observe.targets import Target, opened, set_up_logging
-from authd.server.listener import Listener, Reserve
 from authd.server.loop_lag import LoopLag
 from authd.server.pieces import BackendAtWork, Pieces
 from authd.unix.privileges import forbid_core_dumps, raise_descriptor_limit
 from authd.unix.sockets import SocketError
 from authd.unix.tcp import Listening
-
-if TYPE_CHECKING:
-    from authd.daemon.observing import Observation
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +35,6 @@ GRACE = 1.0  # seconds after SIGTERM for a request to become whole
 STOP_MARGIN = 0.5  # seconds of shutdown_deadline kept for the last answers and log lines
 LOG_PATIENCE = 0.3  # seconds, of these, for a slow reader of the log
 TAG_KEY_BYTES = 32
-OBSERVING = "authd.daemon.observing"  # late: its library takes 60 ms to import
 
 
 def serve(loaded: Loaded, sockets: dict[str, Listening], supply: Supply, lifeline: int | None = None) -> int:
@@ -74,9 +63,6 @@ class Front:
         self._supply = supply
         self._loop = asyncio.get_running_loop()
         self._tag_key = secrets.token_bytes(TAG_KEY_BYTES)
-        self._accepting: dict[str, Listener] = {}
-        self._operators: dict[str, ControlServer] = {}
-        self._watchers: dict[str, Observation] = {}
         self._retiring = Retiring()
         self._reloading = asyncio.Lock()
         self._lag = LoopLag()
@@ -88,7 +74,6 @@ class Front:
         """Serve to the end."""
         settings = self._loaded.settings
         self._stop = asyncio.Event()
-        self._reserve = Reserve()
         self._decisions = self._decision_log(settings)
         try:
             backends = backends_at_work(self._loaded)
@@ -99,7 +84,13 @@ class Front:
         self._daemon = assemble(settings, backends, self._decisions.record, most, self._lag.counters)
         self._hear_signals(lifeline)
         self._lag.start()
-        self._exchange_servers(self._sockets)
+        self._serving = Serving(
+            lambda: self._daemon.pieces,
+            Commands(lambda: self._daemon.pieces, self.reload, self.stop),
+            self.reloads,
+            self._lines,
+        )
+        self._serving.exchange(self._sockets, settings, self._supply.given)
         notify.ready()
         watched = self._watchdog()
 
@@ -137,8 +128,7 @@ class Front:
         supplied = await self._supply.another(self._loaded, self._sockets)
         former = self._daemon.pieces.backends
         try:
-            if supplied.loaded.settings.metrics.listen is not None:
-                await asyncio.to_thread(import_module, OBSERVING)
+            await asyncio.to_thread(import_what_serves, supplied.loaded.settings)
             backends = await asyncio.to_thread(backends_at_work, supplied.loaded, former)
         except BaseException:
             supplied.roll_back()
@@ -162,43 +152,8 @@ class Front:
         self._decisions = self._decision_log(settings)
         most = _max_connections(settings.server.max_connections)
         self._daemon = reassemble(self._daemon, settings, backends, self._decisions.record, most)
-        self._exchange_servers(supplied.sockets)
-
-    def _exchange_servers(self, sockets: dict[str, Listening]) -> None:
-        """Serve at these sockets, and at no others any more."""
-        self._sockets = sockets
-        settings = self._loaded.settings
-        for gone in self._accepting.keys() - sockets.keys():
-            self._accepting.pop(gone).stop()
-        for listener in settings.listeners:
-            key = listener_key(listener.path)
-            if key not in self._accepting:
-                self._accepting[key] = self._listener(sockets[key].socket, listener.path)
-                self._accepting[key].start()
-                log.info("listening on %s", listener.path)
-        self._exchange_operators(sockets.get(control_key(settings)), control_key(settings))
-        self._exchange_watchers(sockets.get(metrics_key(settings)), metrics_key(settings))
-
-    def _listener(self, listening: socket.socket, path: Path) -> Listener:
-        outlives_us = self._supply.given.has(path)
-        return Listener(listening, str(path), self._daemon.connections, self._reserve, outlives_us=outlives_us)
-
-    def _exchange_operators(self, control: Listening | None, key: str) -> None:
-        for gone in self._operators.keys() - {key}:
-            self._operators.pop(gone).stop()
-        if control is not None and key not in self._operators:
-            answer = Commands(lambda: self._daemon.pieces, self.reload, self.stop).answer
-            self._operators[key] = ControlServer(control.socket, answer, admin_gid())
-            self._operators[key].start()
-
-    def _exchange_watchers(self, metrics: Listening | None, key: str) -> None:
-        for gone in self._watchers.keys() - {key}:
-            self._watchers.pop(gone).stop()
-        if metrics is not None and key not in self._watchers:
-            observing = import_module(OBSERVING)
-            self._watchers[key] = observing.Observation(metrics, lambda: self._daemon.pieces, self.reloads, self._lines)
-            self._watchers[key].start()
-            log.info("metrics at %s", metrics.path)
+        self._sockets = supplied.sockets
+        self._serving.exchange(self._sockets, settings, self._supply.given)
 
     def _watchdog(self) -> "asyncio.Task[None] | None":
         """Feed the manager's watchdog, if there is one."""
@@ -254,9 +209,7 @@ class Front:
         if self._supply.owns_sockets:
             for bound in self._sockets.values():
                 bound.unlink()
-        for servers in (self._operators, self._watchers, self._accepting):
-            for server in servers.values():
-                server.stop()
+        self._serving.stop()
         connections, settings = self._daemon.connections, self._loaded.settings
         self._loop.call_later(GRACE, connections.stop_reading)
         with suppress(TimeoutError):
