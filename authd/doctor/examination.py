@@ -6,13 +6,14 @@ from pathlib import Path
 from authd.doctor.backend_files import check_backends
 from authd.doctor.cyrus import check_cyrus, conf_that_counts
 from authd.doctor.daemons import check_daemons
+from authd.doctor.doors import check_oracles
 from authd.doctor.finding import Check, Finding, Report
 from authd.doctor.main_cf import CONFIG_DIRECTORY, Postfix, read_postfix
 from authd.doctor.own import Own, check_own, read_own
 from authd.doctor.postfix import asking_services, check_postfix
 from authd.doctor.sight import Sight
-from authd.doctor.sockets import check_sockets, check_way
 from authd.doctor.units import check_units
+from authd.doctor.way import check_way
 
 
 def examine(sight: Sight, config: Path | None, postfix_directory: Path | None) -> Report:
@@ -24,7 +25,7 @@ def examine(sight: Sight, config: Path | None, postfix_directory: Path | None) -
         findings += [*check_units(sight), *check_backends(sight, own)]
     elif postfix is None:
         findings += _no_postfix(sight, postfix_directory)
-    findings += [*check_daemons(sight, own), *check_sockets(sight, own, postfix)]
+    findings += [*check_daemons(sight, own), *check_oracles(sight, own, postfix)]
     if postfix is not None:
         findings += [*check_postfix(postfix), *_logins(sight, own, postfix)]
     unseen = (f"{path}: {reason}" for path, reason in sight.unseen.items())

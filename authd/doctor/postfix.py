@@ -1,6 +1,6 @@
 """Whether Postfix offers AUTH and asks libsasl2."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from authd.doctor.finding import Check, Finding
 from authd.doctor.main_cf import Postfix, Smtpd
@@ -11,11 +11,12 @@ _TLS = ("may", "encrypt")  # smtpd_tls_security_level
 def check_postfix(postfix: Postfix) -> Iterator[Finding]:
     """Look at every smtpd of master.cf."""
     with_auth = [service for service in postfix.services if service.has_auth]
-    if not with_auth:
-        yield from _nobody_offers_auth(postfix)
     for service in with_auth:
         yield from _asks_libsasl(postfix, service)
-        yield from _takes_passwords(postfix, service)
+    if with_auth:
+        yield from _nobody_takes_passwords(postfix, with_auth)
+    elif postfix.services:
+        yield from _nobody_offers_auth(postfix)
 
 
 def asking_services(postfix: Postfix) -> list[Smtpd]:
@@ -25,8 +26,6 @@ def asking_services(postfix: Postfix) -> list[Smtpd]:
 
 def _nobody_offers_auth(postfix: Postfix) -> Iterator[Finding]:
     service = _for_users(postfix.services)
-    if service is None:
-        return
     yield Finding(
         Check.AUTH_ENABLE,
         f"{postfix.where(service, 'smtpd_sasl_auth_enable')}: expected yes, got no, and no service has another value",
@@ -35,11 +34,11 @@ def _nobody_offers_auth(postfix: Postfix) -> Iterator[Finding]:
     )
 
 
-def _for_users(services: Iterable[Smtpd]) -> Smtpd | None:
-    """Choose the service that mail programs talk to."""
+def _for_users(services: Sequence[Smtpd]) -> Smtpd:
+    """Choose the service that mail programs talk to; there is at least one."""
     by_port = {service.name.partition("/")[0].rpartition(":")[2]: service for service in services}
     ports = [*("submission", "587", "submissions", "smtps", "465"), *by_port]
-    return next((by_port[port] for port in ports if port in by_port), None)
+    return next(by_port[port] for port in ports if port in by_port)
 
 
 def _asks_libsasl(postfix: Postfix, service: Smtpd) -> Iterator[Finding]:
@@ -60,16 +59,28 @@ def _asks_libsasl(postfix: Postfix, service: Smtpd) -> Iterator[Finding]:
         )
 
 
-def _takes_passwords(postfix: Postfix, service: Smtpd) -> Iterator[Finding]:
-    settings = service.settings
-    has_tls = "yes" in (settings["smtpd_tls_wrappermode"], settings["smtpd_use_tls"]) or (
-        settings["smtpd_tls_security_level"] in _TLS
+def _nobody_takes_passwords(postfix: Postfix, services: Sequence[Smtpd]) -> Iterator[Finding]:
+    """One that has no TLS may well refuse them, if another one takes them."""
+    if not all(map(_refuses_plaintext, services)):
+        return
+    service = _for_users(services)
+    name = _options_in_force(service)
+    yield Finding(
+        Check.SECURITY_OPTIONS,
+        f"{postfix.where(service, name)}: expected no noplaintext, got {service.settings[name]}",
+        "PLAIN and LOGIN, the mechanisms that bring a password for authd to check, are not offered",
+        postfix.set(service, name, "noanonymous"),
     )
-    name = "smtpd_sasl_tls_security_options" if has_tls else "smtpd_sasl_security_options"
-    if "noplaintext" in settings[name].replace(",", " ").lower().split():
-        yield Finding(
-            Check.SECURITY_OPTIONS,
-            f"{postfix.where(service, name)}: expected no noplaintext, got {settings[name]}",
-            "PLAIN and LOGIN, the mechanisms that bring a password for authd to check, are not offered",
-            postfix.set(service, name, "noanonymous"),
-        )
+
+
+def _refuses_plaintext(service: Smtpd) -> bool:
+    return "noplaintext" in service.settings[_options_in_force(service)].replace(",", " ").lower().split()
+
+
+def _options_in_force(service: Smtpd) -> str:
+    """Name the setting that counts where a client may have TLS, and where none can."""
+    settings = service.settings
+    has_tls = "yes" in (settings["smtpd_tls_wrappermode"], settings["smtpd_use_tls"])
+    if has_tls or settings["smtpd_tls_security_level"] in _TLS:
+        return "smtpd_sasl_tls_security_options"
+    return "smtpd_sasl_security_options"
