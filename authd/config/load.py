@@ -41,7 +41,7 @@ def load(path: Path | None) -> Loaded:
     if path is None and not _exists(CONFIG_FILE):
         return parse(EMBEDDED, default_text().encode())
     path = path or CONFIG_FILE
-    source = str(path) if str(path).isprintable() else quoted(str(path))
+    source = _source(path)
     try:
         with path.open("rb") as file:
             content, status = file.read(MAX_SIZE + 1), os.fstat(file.fileno())
@@ -50,6 +50,13 @@ def load(path: Path | None) -> Loaded:
     if len(content) > MAX_SIZE:
         raise ConfigError([f"{source}: expected at most {MAX_SIZE} bytes, got more"])
     return parse(source, content, status, path.absolute())
+
+
+def load_again(path: Path | None) -> Loaded:
+    """Read a file beside other work: what may never end, such as a pipe, is refused. Raises as `load` does."""
+    if path is not None and path.exists() and not path.is_file():
+        raise ConfigError([f"{_source(path)}: expected a regular file, got something else"])
+    return load(path)
 
 
 def parse(source: str, content: bytes, status: os.stat_result | None = None, path: Path | None = None) -> Loaded:
@@ -62,6 +69,10 @@ def parse(source: str, content: bytes, status: os.stat_result | None = None, pat
     readable_by_all = status is not None and status.st_mode & stat.S_IROTH
     findings = list(readable_secrets(table)) if readable_by_all else []
     return Loaded(settings, located(source, text, findings), source, path, content, _writers(status))
+
+
+def _source(path: Path) -> str:
+    return str(path) if str(path).isprintable() else quoted(str(path))
 
 
 def _writers(status: os.stat_result | None) -> str:

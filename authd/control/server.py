@@ -49,10 +49,9 @@ class ControlServer:
         self._accepting = self._loop.create_task(self._accept())
 
     def stop(self) -> None:
-        """Close all, whatever is under way."""
-        for task in (self._accepting, *self._callers):
-            if task is not None:
-                task.cancel()
+        """Take in nobody more; who is there is answered, also by the command that stops us."""
+        if self._accepting is not None:
+            self._accepting.cancel()
 
     async def _accept(self) -> None:
         with self._socket:  # closed here, when the loop has let go of its number

@@ -6,6 +6,8 @@ import os
 import secrets
 import signal
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from authd.config.errors import ConfigError
@@ -47,7 +49,8 @@ def serve(loaded: Loaded, sockets: dict[str, Listening], supply: Supply, lifelin
         try:
             return runner.run(front.run(lifeline))
         finally:
-            front.log_target.detach(LOG_PATIENCE)
+            runner.get_loop().set_default_executor(ThreadPoolExecutor())  # the runner waits for it, and not for one
+            front.log_target.detach(LOG_PATIENCE)  # in which a thread hangs
 
 
 async def _made(loaded: Loaded, sockets: dict[str, Listening], supply: Supply) -> "Front":
@@ -128,17 +131,23 @@ class Front:
         supplied = await self._supply.another(self._loaded, self._sockets)
         former = self._daemon.pieces.backends
         try:
-            await asyncio.to_thread(import_what_serves, supplied.loaded.settings)
-            backends = await asyncio.to_thread(backends_at_work, supplied.loaded, former)
+            backends = await self._backends_of(supplied.loaded, former)
         except BaseException:
             supplied.roll_back()
             raise
         supplied.commit()
         self._adopt(supplied, backends)
-        supplied.close_removed()
         kept = {id(each) for each in backends}
         self._retiring.retire(each for each in former if id(each) not in kept)
         return supplied.loaded.warnings
+
+    async def _backends_of(self, loaded: Loaded, former: Sequence[BackendAtWork]) -> list[BackendAtWork]:
+        """Load what may take its time."""
+        await asyncio.to_thread(import_what_serves, loaded.settings)
+        backends = await asyncio.to_thread(backends_at_work, loaded, former)
+        if self._stop.is_set():  # meanwhile: nobody would take back what is opened from here on
+            raise ConfigError([f"{loaded.source}: not taken up: authd is stopping"])
+        return backends
 
     def _adopt(self, supplied: Supplied, backends: list[BackendAtWork]) -> None:
         """From here on nothing can fail."""
@@ -152,8 +161,10 @@ class Front:
         self._decisions = self._decision_log(settings)
         most = _max_connections(settings.server.max_connections)
         self._daemon = reassemble(self._daemon, settings, backends, self._decisions.record, most)
-        self._sockets = supplied.sockets
+        former_sockets, self._sockets = self._sockets, supplied.sockets
         self._serving.exchange(self._sockets, settings, self._supply.given)
+        for gone in former_sockets.keys() - self._sockets.keys():
+            former_sockets[gone].disown()  # who served there closes it, when the loop has let go of it
 
     def _watchdog(self) -> "asyncio.Task[None] | None":
         """Feed the manager's watchdog, if there is one."""
@@ -215,6 +226,8 @@ class Front:
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, settings.server.shutdown_deadline - STOP_MARGIN)):
                 await connections.all_have_left()
+                async with self._reloading:  # what a reload has opened meanwhile it takes back
+                    pass
         connections.give_up_all("authd is stopping")
         self._lag.stop()
         self._decisions.left_out.tell()

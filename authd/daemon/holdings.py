@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from authd.config.load import Loaded, load
+from authd.config.load import Loaded, load_again
 from authd.daemon import helper
 from authd.daemon.backends import helper_paths
 from authd.daemon.channel import Offer
@@ -47,7 +47,7 @@ class Holdings:
     def prepare(self) -> Offer:
         """Read the file again and open what it adds. Raises ConfigError and SocketError, and keeps all as it was."""
         self.roll_back()
-        found = self._given.added_to(load(self.loaded.path))
+        found = self._given.added_to(load_again(self.loaded.path))
         check_settled(found, self.loaded.settings)
         added_helpers = self._open_helper_sockets(found)
         try:

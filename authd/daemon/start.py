@@ -8,7 +8,7 @@ from pathlib import Path
 
 from authd.config.default import SASL_GROUP, default_socket, default_users_file
 from authd.config.errors import ConfigError
-from authd.config.load import EMBEDDED, Loaded, load
+from authd.config.load import EMBEDDED, Loaded, load_again
 from authd.config.settings import Settings
 from authd.daemon import given, helper, parent
 from authd.daemon.backends import helper_paths
@@ -69,7 +69,7 @@ def start_helper(loaded: Loaded, wanted: Path | None = None) -> int:
             bound = helper.bind_socket(loaded, path, account)
             undone.callback(take_back, bound)
             given_one = path, bound.socket
-        return helper.serve(loaded, *given_one, account, partial(load, loaded.path))
+        return helper.serve(loaded, *given_one, account, partial(load_again, loaded.path))
 
 
 def _serve(
@@ -88,7 +88,7 @@ def _serve(
 
 def _help(holdings: Holdings, path: Path, lifeline: int) -> int:
     loaded, bound = holdings.latest(), holdings.helper_sockets[path]
-    return helper.serve(loaded, path, bound.socket, holdings.account, partial(load, loaded.path), lifeline)
+    return helper.serve(loaded, path, bound.socket, holdings.account, partial(load_again, loaded.path), lifeline)
 
 
 def _helper_path(loaded: Loaded, wanted: Path | None) -> Path:

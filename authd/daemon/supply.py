@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from authd.config.errors import ConfigError
-from authd.config.load import Loaded, load, parse
+from authd.config.load import Loaded, load_again, parse
 from authd.daemon import channel
 from authd.daemon.channel import ChannelError, Word
 from authd.daemon.given import Given
@@ -27,7 +27,6 @@ class Supplied:
     sockets: dict[str, Listening]
     commit: Callable[[], None]  # this is what the files of the sockets are to be like
     roll_back: Callable[[], None]
-    close_removed: Callable[[], None]  # when nobody accepts on them any more
 
 
 class Supply(Protocol):
@@ -59,10 +58,10 @@ class OwnSupply:
 
 
 def _supplied(loaded: Loaded, sockets: Sockets, given: Given) -> Supplied:
-    found = given.added_to(load(loaded.path))
+    found = given.added_to(load_again(loaded.path))
     check_settled(found, loaded.settings)
     exchanged = exchange(sockets, found.settings, loaded.settings, is_root=False, given=given)
-    return Supplied(found, exchanged.sockets, exchanged.commit, exchanged.roll_back, exchanged.close_removed)
+    return Supplied(found, exchanged.sockets, exchanged.commit, exchanged.roll_back)
 
 
 class ParentSupply:
@@ -91,13 +90,11 @@ class ParentSupply:
             key: PlainSocket(each, key.partition(" ")[2]) for key, each in offer.added.items()
         }
         known |= {key: bound for key, bound in sockets.items() if key in offer.kept}
-        removed = [bound for key, bound in sockets.items() if key not in known]
         return Supplied(
             found,
             known,
             commit=lambda: self._say(Word.COMMIT),
             roll_back=lambda: self._roll_back(offer.added.values()),
-            close_removed=lambda: _close(removed),
         )
 
     @property
@@ -112,8 +109,3 @@ class ParentSupply:
     def _say(self, word: Word) -> None:
         with suppress(OSError):  # the parent has gone: the front learns of that elsewhere
             self._end.send(word.value)
-
-
-def _close(sockets: Iterable[Listening]) -> None:
-    for bound in sockets:
-        bound.close()

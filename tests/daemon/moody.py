@@ -1,6 +1,6 @@
 """Somebody else's backends, brought in by entry points: they know alice and bob, and do what a file tells them.
 
-`well`; `hang` until the file says otherwise; `late SECONDS`; `raise`; `unavailable`.
+`well`; `hang` until the file says otherwise, `hang at start` likewise; `late SECONDS`; `raise`; `unavailable`.
 """
 
 import asyncio
@@ -31,7 +31,9 @@ class OnThread:
         self._mood = options.mood
 
     def start(self) -> None:
-        """Whatever its mood is."""
+        """Whatever its mood is, but one."""
+        while self._mood.read_text() == "hang at start":
+            time.sleep(_STEP)
 
     def check(self, request: Request) -> Verdict:
         while _hangs(self._mood):

@@ -1,6 +1,8 @@
 """Another configuration for a running authd: all of it or none of it, and nobody notices."""
 
+import fcntl
 import json
+import os
 import signal
 import sqlite3
 import stat
@@ -15,12 +17,14 @@ from typing import Any
 import pytest
 
 from authd_backends import Secret, hashes
+from tests.daemon import moody
 from tests.daemon.running import (
     AUTHD,
     CONTROL,
     ENOUGH,
     NO,
     OK,
+    TEMPORARY,
     WITHOUT_DELAY,
     Authd,
     ask,
@@ -120,6 +124,17 @@ def test_a_listener_that_cannot_be_had_undoes_all(authd: Authd) -> None:
     assert ask(authd.socket, "alice", "right") == OK
 
 
+def test_a_file_that_never_ends_is_not_waited_for(authd: Authd) -> None:
+    file = authd.socket.with_name("authd.toml")
+    file.unlink()
+    os.mkfifo(file)
+
+    done = reload(authd)
+
+    assert (done.returncode, done.stderr) == (2, f"authd: {file}: expected a regular file, got something else\n")
+    assert ask(authd.socket, "alice", "right") == OK
+
+
 def test_a_backend_that_cannot_work_as_configured_undoes_all(authd: Authd) -> None:
     query = "select password from nowhere where name = :login"
     backend = f'[backends.users]\ntype = "sqlite"\npath = "DIR/db"\nquery = "{query}"\n'
@@ -216,6 +231,42 @@ def test_two_hundred_reloads_under_load_lose_nothing_and_leave_nothing(authd: Au
     assert status(authd)["requests"]["saslauthd"].get("unavailable", 0) == 0
     until(lambda: descriptors(authd) <= before + 3, "the last sockets and files of former configurations to be closed")
     until(lambda: threads(authd) <= 16, "the last threads of former backends to end")
+
+
+def test_a_stop_in_the_midst_of_a_reload_leaves_no_socket_behind(authd: Authd) -> None:
+    """The third listener has to wait for its lock until the stop has begun."""
+    directory = authd.socket.parent
+    held = ANOTHER_LISTENER.replace("another", "held")
+    configure(authd, LISTENER + ANOTHER_LISTENER + held + USERS)
+    with connect(authd.socket) as half, (directory / "held.lock").open("w") as lock:
+        half.sendall(counted(b"alice"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        authd.process.send_signal(signal.SIGHUP)
+        until((directory / "another").exists, "the second listener")
+
+        authd.process.terminate()
+        until(lambda: not authd.socket.exists(), "the stop to begin")
+        lock.close()
+
+        assert everything(half) == TEMPORARY
+    assert authd.process.wait(ENOUGH) == 0
+    assert [each for each in directory.iterdir() if each.is_socket()] == []
+
+
+def test_a_reload_that_hangs_keeps_nobody_from_logging_in_and_nothing_from_ending(tmp_path: Path) -> None:
+    mood = tmp_path / "mood"
+    mood.write_text("well")
+    stopping = '[server]\nshutdown_deadline = "1s"\n'
+    moody_users = '[backends.moody]\ntype = "moody-thread"\nmood = "DIR/mood"\n'
+    with running(tmp_path, stopping + LISTENER + moody_users, environment=moody.install(tmp_path / "site")) as authd:
+        moody.set_mood(mood, "hang at start")
+        configure(authd, stopping + LISTENER + moody_users.replace("moody]", "another]"))
+        before = threads(authd)
+        authd.process.send_signal(signal.SIGHUP)
+        until(lambda: threads(authd) > before, "the reload to begin")
+
+        assert ask(authd.socket, "alice", "right") == OK
+        assert authd.stop() == 0
 
 
 def test_a_drained_daemon_answers_who_waits_and_ends(authd: Authd) -> None:
