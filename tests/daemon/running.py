@@ -2,8 +2,6 @@
 
 import os
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import time
@@ -11,8 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-OK, NO, TEMPORARY = b"\0\2OK", b"\0\2NO", b"\0\0"
-ENOUGH = 60.0  # seconds that nothing here needs
+from tests.servers.client import ENOUGH as ENOUGH
+from tests.servers.client import NO as NO
+from tests.servers.client import OK as OK
+from tests.servers.client import TEMPORARY_FAILURE
+from tests.servers.client import ask as ask
+from tests.servers.client import connect as connect
+from tests.servers.client import counted as counted
+from tests.servers.client import everything as everything
+
+TEMPORARY = TEMPORARY_FAILURE
 WITHOUT_PRIVILEGES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 WITHOUT_DELAY = '\n[throttle]\nenabled = false\nfailure_delay = "0s"\n'  # where a test is not about guessing
 CONTROL = '\n[control]\npath = "DIR/control"\n'
@@ -30,32 +36,6 @@ def until(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < ends, f"waited {ENOUGH:g} s for {what}"
         time.sleep(0.01)
-
-
-def counted(*fields: bytes) -> bytes:
-    return b"".join(struct.pack(">H", len(field)) + field for field in fields)
-
-
-def connect(path: Path) -> socket.socket:
-    client = socket.socket(socket.AF_UNIX)
-    client.settimeout(ENOUGH)
-    client.connect(str(path))
-    return client
-
-
-def everything(client: socket.socket) -> bytes:
-    """All that comes until the other end closes."""
-    received = b""
-    with client:
-        while data := client.recv(4096):
-            received += data
-    return received
-
-
-def ask(path: Path, user: str, password: str, service: str = "smtp", realm: str = "") -> bytes:
-    client = connect(path)
-    client.sendall(counted(user.encode(), password.encode(), service.encode(), realm.encode()))
-    return everything(client)
 
 
 class Authd:

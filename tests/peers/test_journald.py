@@ -7,9 +7,9 @@ from signal import SIGCONT, SIGSTOP
 
 import pytest
 
-from tests.daemon.running import NO, OK, connect, counted, everything
 from tests.servers.authd import SOCKET, Authd
 from tests.servers.box import Box
+from tests.servers.client import NO, OK, connect, counted, everything
 from tests.servers.journald import Journald
 from tests.servers.process import wait_until
 

@@ -8,9 +8,9 @@ from signal import SIGCONT, SIGSTOP
 
 import pytest
 
-from tests.daemon.running import NO, OK, connect, counted, everything
 from tests.servers.authd import SOCKET, Authd
 from tests.servers.box import Box
+from tests.servers.client import NO, OK, ask
 from tests.servers.process import wait_until
 from tests.servers.rsyslog import Line, Rsyslog
 
@@ -70,12 +70,6 @@ def authd(box: Box) -> Iterator[Authd]:
 @pytest.fixture(scope="module")
 def path(box: Box) -> Path:
     return box.path(SOCKET)
-
-
-def ask(path: Path, user: str, password: str) -> bytes:
-    client = connect(path)
-    client.sendall(counted(user.encode("utf-8", "surrogateescape"), password.encode(), b"smtp", b""))
-    return everything(client)
 
 
 def start(authd: Authd, rsyslog: Rsyslog) -> None:

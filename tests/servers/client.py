@@ -4,8 +4,7 @@ import socket
 import struct
 from pathlib import Path
 
-from tests.servers.process import DEADLINE
-
+ENOUGH = 60.0  # seconds that nothing here needs
 OK, NO, TEMPORARY_FAILURE = b"\0\2OK", b"\0\2NO", b"\0\0"
 
 
@@ -14,9 +13,24 @@ def ask(path: Path, login: str, password: str, service: str = "smtp", realm: str
 
     `client_field` is the fifth, "address;port", which released clients do not send.
     """
-    fields = [field.encode() for field in (login, password, service, realm, *filter(None, [client_field]))]
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(DEADLINE)
-        client.connect(str(path))
-        client.sendall(b"".join(struct.pack(">H", len(field)) + field for field in fields))
+    fields = (login, password, service, realm, *filter(None, [client_field]))
+    client = connect(path)
+    client.sendall(counted(*(field.encode("utf-8", "surrogateescape") for field in fields)))
+    return everything(client)
+
+
+def connect(path: Path) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(ENOUGH)
+    client.connect(str(path))
+    return client
+
+
+def counted(*fields: bytes) -> bytes:
+    return b"".join(struct.pack(">H", len(field)) + field for field in fields)
+
+
+def everything(client: socket.socket) -> bytes:
+    """All that comes until the other end closes."""
+    with client:
         return b"".join(iter(lambda: client.recv(4096), b""))
