@@ -276,6 +276,8 @@ def _appear(place: _Place, mode: int, ids: tuple[int, int], backlog: int) -> tup
 
 
 def _give(private: _Place, ids: tuple[int, int]) -> None:
+    if ids == (UNCHANGED, UNCHANGED):  # a seccomp filter may forbid even to change nothing
+        return
     try:
         os.chown(private.name, *ids, dir_fd=private.directory, follow_symlinks=False)
     except PermissionError as error:

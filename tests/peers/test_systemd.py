@@ -1,0 +1,215 @@
+"""The units under Debian's systemd: what it thinks of them, and what it does with them as process 1."""
+
+import os
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from signal import SIGSTOP
+
+import pytest
+
+from authd_backends.hashes.libcrypt import hashed
+from tests.servers.authd import CONFIGURATION, SOCKET, WITHOUT_DELAY
+from tests.servers.box import Box
+from tests.servers.client import NO, OK, TEMPORARY_FAILURE, ask
+from tests.servers.process import wait_until
+from tests.servers.processes import status
+from tests.servers.systemd import UNITS, Systemd, systemd
+
+PACKAGES = ("systemd",)
+CHROOT = "/var/spool/postfix/var/run/saslauthd/mux"
+HASH = hashed(b"secret", "$6$rounds=1000$saltsalt")
+SETTINGS = f"""
+[[listeners]]
+path = "{SOCKET}"
+[[listeners]]
+path = "{CHROOT}"
+
+[cache]
+enabled = false
+
+[backends.users]
+type = "passwd-file"
+path = "/etc/authd/users"
+
+[backends.shadow]
+type = "shadow"
+helper = "/run/authd/shadow.sock"
+
+[backends.pam]
+type = "pam"
+services = ["imap"]
+helper = "/run/authd/pam.sock"
+
+[[routes]]
+services = ["imap"]
+backends = ["pam"]
+
+[[routes]]
+services = ["pop"]
+backends = ["shadow"]
+
+[[routes]]
+backends = ["users"]
+{WITHOUT_DELAY}"""
+
+
+def test_the_units_say_nothing_that_systemd_does_not_understand(box: Box) -> None:
+    box.write("/usr/bin/authd", "#!/bin/sh\n", mode=0o755)
+    units = [*sorted(UNITS.glob("*.service")), *sorted(UNITS.glob("*.socket"))]
+    for unit in units:
+        box.write(f"/etc/systemd/system/{unit.name}", unit.read_text())
+
+    told = box.run(["systemd-analyze", "verify", "--man=no", *(f"/etc/systemd/system/{unit.name}" for unit in units)])
+
+    assert "authd" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("service", "drop_in", "bound"),
+    [
+        ("authd", "", 0.5),
+        ("authd", "network", 1.3),
+        ("authd-shadow", "", 0.4),
+        ("authd-shadow", "network", 1.2),
+        ("authd-pam", "", 0.7),
+        ("authd-pam", "network", 1.5),
+        ("authd-pam", "setuid", 1.6),
+    ],
+)
+def test_the_exposure_is_what_the_document_says(box: Box, service: str, drop_in: str, bound: float) -> None:
+    directory = f"/run/measured/{service}-{drop_in}"
+    box.write(f"{directory}/{service}.service", (UNITS / f"{service}.service").read_text())
+    box.write(f"{directory}/{service}.socket", (UNITS / f"{service}.socket").read_text())
+    if drop_in:
+        box.write(f"{directory}/{service}.service.d/test.conf", (UNITS / f"drop-ins/{drop_in}.conf").read_text())
+
+    measure = ["systemd-analyze", "security", "--offline=true", f"{directory}/{service}.service"]
+    told = box.run(measure).stdout
+
+    found = re.search(r"exposure level for \S+: ([0-9.]+)", told)
+    assert found is not None
+    assert float(found[1]) == bound, told
+
+
+@pytest.fixture(scope="module")
+def manager(box: Box) -> Iterator[Systemd]:
+    box.add_group("shadow")
+    box.write("/etc/passwd", f"{box.read('/etc/passwd')}alice:x:5000:5000::/:/bin/sh\n")
+    box.write("/etc/shadow", f"{box.read('/etc/shadow')}alice:{HASH}:20000::::::\n", mode=0o640, group="shadow")
+    box.write("/etc/pam.d/imap", "auth required pam_unix.so\naccount required pam_unix.so\n")
+    with systemd(box, {"authd.service": "WatchdogSec=4s\n"}) as manager:
+        configure(manager, SETTINGS)
+        manager.path("/etc/authd/users").write_text(f"alice:{HASH}\n")
+        manager.run("chgrp", "authd", "/etc/authd/authd.toml", "/etc/authd/users")
+        manager.run("systemctl", "start", "authd.socket", "authd-shadow.socket", "authd-pam.socket")
+        yield manager
+
+
+def configure(manager: Systemd, settings: str) -> None:
+    file = manager.path(CONFIGURATION)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(settings)
+    file.chmod(0o640)
+
+
+def asked(manager: Systemd, service: str = "smtp", password: str = "secret", path: object = SOCKET) -> bytes:
+    return ask(manager.path(str(path)), "alice", password, service)
+
+
+def test_the_first_login_starts_the_front_which_has_no_rights(manager: Systemd) -> None:
+    assert manager.show("authd.service", "ActiveState") == "inactive"
+
+    assert [asked(manager, path=SOCKET), asked(manager, path=CHROOT, password="guess")] == [OK, NO]
+
+    assert manager.run("stat", "-c", "%A %U %G", str(SOCKET), str(SOCKET.parent)).split("\n")[:2] == [
+        "srw-rw---- root sasl",
+        "drwx--x--- root sasl",
+    ]
+    front = manager.main_pid("authd.service")
+    assert "0" not in status(front, "Uid").split()
+    assert (int(status(front, "CapBnd"), 16), status(front, "NoNewPrivs"), status(front, "Seccomp")) == (0, "1", "2")
+
+
+def test_shadow_is_read_by_a_helper_that_is_not_root_and_pam_by_another(manager: Systemd) -> None:
+    answers = [asked(manager, service, password) for service in ("pop", "imap") for password in ("secret", "guess")]
+
+    assert answers == [OK, NO, OK, NO]
+    shadow, pam = (manager.main_pid(f"authd-{name}.service") for name in ("shadow", "pam"))
+    assert "0" not in status(shadow, "Uid").split()
+    assert [int(status(pid, "CapEff"), 16) for pid in (shadow, pam)] == [0, 0]
+
+
+def test_a_restart_under_load_loses_and_refuses_no_login(manager: Systemd) -> None:
+    answers: list[bytes] = []
+    done = threading.Event()
+
+    def load(path: object) -> None:
+        while not done.is_set():
+            answers.append(asked(manager, path=path))
+
+    clients = [threading.Thread(target=load, args=[path]) for path in (SOCKET, CHROOT)]
+    for client in clients:
+        client.start()
+    try:
+        for _ in range(3):
+            seen = len(answers)
+            manager.run("systemctl", "restart", "authd.service")
+            wait_until(lambda: len(answers) >= seen + 20, "clients of the next front")  # noqa: B023
+    finally:
+        done.set()
+        for client in clients:
+            client.join(60)
+
+    assert set(answers) == {OK}
+
+
+def test_a_reload_takes_the_helpers_along_and_fails_where_the_file_is_wrong(manager: Systemd) -> None:
+    configure(manager, SETTINGS.replace('services = ["imap"]\nhelper', 'services = ["imap", "sieve"]\nhelper'))
+    manager.run("systemctl", "reload", "authd.service")
+    assert asked(manager, "imap") == OK
+
+    configure(manager, SETTINGS + "[unknown]\n")
+    manager.run("systemctl", "reload", "authd.service", expect=1)
+
+    assert "unknown: expected a known" in manager.log
+    assert [asked(manager, "imap"), asked(manager, "pop"), asked(manager)] == [OK, OK, OK]
+    configure(manager, SETTINGS)
+
+
+def test_a_front_that_hangs_is_replaced_and_who_waits_is_answered(manager: Systemd) -> None:
+    before = manager.main_pid("authd.service")
+
+    os.kill(before, SIGSTOP)
+
+    assert asked(manager) == OK
+    assert manager.main_pid("authd.service") != before
+
+
+def test_without_its_helper_a_backend_is_out_and_comes_back_by_the_next_login(manager: Systemd) -> None:
+    manager.run("systemctl", "stop", "authd-pam.socket", "authd-pam.service")
+    assert [asked(manager, "imap"), asked(manager, "pop")] == [TEMPORARY_FAILURE, OK]
+
+    manager.run("systemctl", "start", "authd-pam.socket")
+
+    assert asked(manager, "imap") == OK
+
+
+def test_a_wrong_configuration_is_not_tried_for_ever_and_its_clients_do_not_hang(manager: Systemd) -> None:
+    manager.run("systemctl", "reset-failed", "authd.service")  # the starts of the tests before
+    configure(manager, SETTINGS + "[unknown]\n")
+    manager.run("systemctl", "restart", "authd.service", expect=1)
+    assert manager.show("authd.service", "ExecMainStatus") == "2"
+
+    with suppress(ConnectionResetError):
+        asked(manager)  # waits in the backlog until systemd gives up
+
+    assert manager.show("authd.socket", "Result") == "service-start-limit-hit"
+    with socket.socket(socket.AF_UNIX) as client, pytest.raises(OSError, match=r"refused|No such file"):
+        client.connect(str(manager.path(SOCKET)))
+    configure(manager, SETTINGS)
+    manager.run("systemctl", "reset-failed")
+    manager.run("systemctl", "restart", "authd.socket", "authd.service")
+    assert asked(manager) == OK
