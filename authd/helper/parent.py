@@ -96,7 +96,7 @@ class Helper:
             if self._told_to_reload:
                 self._told_to_reload = False
                 self._reload()
-                gc.freeze()
+                _freeze_anew()
 
     def _accept(self) -> None:
         try:
@@ -128,6 +128,13 @@ def _work_undisturbed(work: Callable[[socket.socket], None], connection: socket.
     signal.set_wakeup_fd(-1)
     reset_signals(HANDLED)
     work(connection)
+
+
+def _freeze_anew() -> None:
+    """Share with the workers what is here now; what nobody needs any more would otherwise stay for good."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _discard(wake: socket.socket) -> None:
