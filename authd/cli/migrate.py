@@ -59,12 +59,15 @@ def _instances(words: list[str]) -> Iterator["Instance"]:
     files, flags = _split(words)
     given = [Path(file) for file in files]
     variables = {path: read(path) for path in given or ([] if flags else installed())}
-    started = {path: each for path, each in variables.items() if given or not is_switched_off(each)}
-    if not started and not flags:
+    switched_off = [path for path, each in variables.items() if not given and is_switched_off(each)]
+    for path in switched_off:
+        print(f"authd migrate: {path}: left out, since START is not yes", file=sys.stderr)
+        del variables[path]
+    if not variables and not flags:
         raise ConfigError(
             ["/etc/default/saslauthd*: expected one to start from, got none; name FILE, or give the flags behind --"]
         )
-    for path, each in started.items():
+    for path, each in variables.items():
         yield Instance(ascii(str(path))[1:-1], _parsed(str(path), command_line(each)))
     if flags:
         yield Instance(GIVEN, _parsed(GIVEN, flags))

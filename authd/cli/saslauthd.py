@@ -41,6 +41,7 @@ usage: authd saslauthd [options]
 Exit status: 0 once the socket answers, 1 it could not be started, 2 another one runs in this directory.
 """
 OPEN_TO_ALL = "every user of this system may try passwords here; close it: chgrp sasl, chmod 0710"
+PID_FILE = "saslauthd.pid"
 PATIENCE = 60.0  # seconds for the socket to answer
 STEP = 0.02  # seconds between two looks
 
@@ -55,6 +56,7 @@ def run(arguments: Namespace) -> int:
     """Start in the background, or run in the foreground to the end."""
     from authd.config.errors import ConfigError
     from authd.config.saslauthd_flags import Asked, FlagsError, UsageError, parse
+    from authd.unix.detaching import AlreadyRunningError, PidFileError
 
     try:
         source, words = _command_line(arguments.words)
@@ -68,10 +70,12 @@ def run(arguments: Namespace) -> int:
         return _start(source, flags)
     except UsageError as error:
         print(f"authd saslauthd: {error}\n{USAGE}", end="", file=sys.stderr)
-    except FlagsError as error:
-        print(f"authd saslauthd: {error}", file=sys.stderr)
     except ConfigError as error:
         print(error, file=sys.stderr)
+    except AlreadyRunningError as error:
+        return _tell_of_another(error)
+    except (FlagsError, PidFileError) as error:
+        print(f"authd saslauthd: {error}", file=sys.stderr)
     return 1
 
 
@@ -97,8 +101,9 @@ def _version() -> str:
 def _start(source: str, flags: "Flags") -> int:
     from authd.config.from_saslauthd import Instance
     from authd.daemon.drop_in import is_open_to_all, prepared
-    from authd.unix.detaching import in_background
+    from authd.unix.detaching import check_free, in_background
 
+    check_free(flags.directory / PID_FILE)  # or the configuration of the one that runs would be overwritten
     loaded = prepared(Instance(source, flags))
     if is_open_to_all(flags.directory):
         print(f"authd saslauthd: {flags.directory}: {OPEN_TO_ALL}", file=sys.stderr)
@@ -144,10 +149,9 @@ def _served_with_pid_file(loaded: "Loaded", directory: Path) -> int:
     from authd.unix.detaching import AlreadyRunningError, PidFile, PidFileError
 
     try:
-        pid_file = PidFile(directory / "saslauthd.pid")
+        pid_file = PidFile(directory / PID_FILE)
     except AlreadyRunningError as error:
-        print(f"authd saslauthd: another instance of saslauthd is running: {error}", file=sys.stderr)
-        return 2
+        return _tell_of_another(error)
     except PidFileError as error:
         print(f"authd saslauthd: {error}", file=sys.stderr)
         return 1
@@ -155,6 +159,11 @@ def _served_with_pid_file(loaded: "Loaded", directory: Path) -> int:
         return _served(loaded)
     finally:
         pid_file.remove()
+
+
+def _tell_of_another(error: Exception) -> int:
+    print(f"authd saslauthd: another instance of saslauthd is running: {error}", file=sys.stderr)
+    return 2
 
 
 def _awaited(daemon: "Background", mux: Path) -> int:

@@ -3,21 +3,18 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from authd.config.pam_services import FALLBACK
 from authd.config.saslauthd_flags import Flags, Mechanism
 from authd_backends.kinds import quoted
 
-LDAP_FILE = Path("/etc/saslauthd.conf")
+LDAP_FILE = "/etc/saslauthd.conf"
 BUCKET = 96  # bytes of an entry in its cache, saslauthd/cache.h on amd64
 AT_ONCE = 32  # checks of PAM where -n 0 has no bound
 MAX_TTL, MAX_ENTRIES, MAX_CONCURRENT = 366 * 86_400, 1_000_000_000, 10_000
 
 _MIN_UID = "min_uid = 1  # saslauthd let root in, too; 1000 keeps all users out that belong to the system"
-
-_Backend = tuple[
-    Mechanism, str | None, int
-]  # what makes two instances ask the same: mechanism, -O, and -n where it counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +33,14 @@ class OwnSockets:
     helper: Path
 
 
+class _Asked(NamedTuple):
+    """What makes two instances ask the same."""
+
+    mechanism: Mechanism
+    option: str = ""  # the file of ldap
+    at_once: int = 0  # checks of PAM
+
+
 def configuration(instances: Sequence[Instance], services: Iterable[str], own_sockets: OwnSockets | None = None) -> str:
     """Write the configuration; `services` are those of PAM that clients may name."""
     names = _backend_names(instances)
@@ -43,7 +48,7 @@ def configuration(instances: Sequence[Instance], services: Iterable[str], own_so
         [
             *_head(instances),
             *(line for each in instances for line in _listener(each)),
-            *(line for backend, name in names.items() for line in _backend(backend, name, list(services))),
+            *(line for asked, name in names.items() for line in _backend(asked, name, list(services))),
             *_routes(instances, names),
             *_cache([each.flags for each in instances]),
             *_rest(instances, own_sockets),
@@ -69,50 +74,49 @@ def _listener(instance: Instance) -> Iterator[str]:
     yield 'mode = "0777"'
 
 
-def _backend_names(instances: Sequence[Instance]) -> dict[_Backend, str]:
-    names: dict[_Backend, str] = {}
+def _backend_names(instances: Sequence[Instance]) -> dict[_Asked, str]:
+    names: dict[_Asked, str] = {}
     for flags in (each.flags for each in instances):
-        number = 1 + sum(mechanism is flags.mechanism for mechanism, _, _ in names)
-        names.setdefault(_key(flags), flags.mechanism.value + (f"-{number}" if number > 1 else ""))
+        number = 1 + sum(asked.mechanism is flags.mechanism for asked in names)
+        names.setdefault(_asked(flags), flags.mechanism.value + (f"-{number}" if number > 1 else ""))
     return names
 
 
-def _key(flags: Flags) -> _Backend:
+def _asked(flags: Flags) -> _Asked:
     match flags.mechanism:
         case Mechanism.PAM:
-            return flags.mechanism, None, min(flags.processes or AT_ONCE, MAX_CONCURRENT)
+            return _Asked(flags.mechanism, at_once=min(flags.processes or AT_ONCE, MAX_CONCURRENT))
         case Mechanism.LDAP:
-            return flags.mechanism, flags.option or str(LDAP_FILE), 0
+            return _Asked(flags.mechanism, flags.option or LDAP_FILE)
         case Mechanism.SASLDB | Mechanism.SHADOW | Mechanism.GETPWENT:
-            return flags.mechanism, None, 0
+            return _Asked(flags.mechanism)
 
 
-def _backend(backend: _Backend, name: str, services: list[str]) -> Iterator[str]:
-    mechanism, option, processes = backend
+def _backend(asked: _Asked, name: str, services: list[str]) -> Iterator[str]:
     yield ""
     yield f"[backends.{name}]"
-    yield f"type = {quoted(mechanism.value)}"
-    match mechanism:
+    yield f"type = {quoted(asked.mechanism.value)}"
+    match asked.mechanism:
         case Mechanism.PAM:
-            yield from _pam(processes, services)
+            yield from _pam(asked.at_once, services)
         case Mechanism.SHADOW | Mechanism.GETPWENT:
             yield _MIN_UID
             yield "weak_schemes = true  # md5crypt and DES; without it who has such a hash gets a temporary failure"
         case Mechanism.SASLDB:
             yield "# The front has no privileges: adduser authd sasl"
         case Mechanism.LDAP:
-            yield f"saslauthd_conf = {quoted(option or '')}  # the front has to read it: chgrp authd, chmod 0640"
+            yield f"saslauthd_conf = {quoted(asked.option)}  # the front has to read it: chgrp authd, chmod 0640"
 
 
-def _pam(processes: int, services: list[str]) -> Iterator[str]:
+def _pam(at_once: int, services: list[str]) -> Iterator[str]:
     yield "# PAM services that clients may name; saslauthd let them name any. All others are asked as the last one."
     yield f"services = [{', '.join(map(quoted, services))}]"
     yield f"default_service = {quoted(FALLBACK)}"
     yield _MIN_UID
-    yield f"max_concurrent = {processes}  # checks at once, -n; where PAM computes hashes the number of cores does"
+    yield f"max_concurrent = {at_once}  # checks at once, -n; where PAM computes hashes the number of cores does"
 
 
-def _routes(instances: Sequence[Instance], names: dict[_Backend, str]) -> Iterator[str]:
+def _routes(instances: Sequence[Instance], names: dict[_Asked, str]) -> Iterator[str]:
     caches = any(each.flags.caches for each in instances)
     if len(instances) == 1 and not instances[0].flags.joins_realm:
         return
@@ -121,7 +125,7 @@ def _routes(instances: Sequence[Instance], names: dict[_Backend, str]) -> Iterat
         yield "[[routes]]"
         if len(instances) > 1:
             yield f"listeners = [{quoted(str(flags.directory / 'mux'))}]"
-        yield f"backends = [{quoted(names[_key(flags)])}]"
+        yield f"backends = [{quoted(names[_asked(flags)])}]"
         if flags.joins_realm:
             if flags.mechanism is Mechanism.SASLDB:
                 yield "# As with saslauthd, whoever comes with a realm is not found so: leave this line out"

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from grp import getgrgid
+from hashlib import blake2b
 from pathlib import Path
 
 from authd.config.errors import ConfigError
@@ -25,7 +26,7 @@ from authd_backends import files
 RUNTIME = Path("/run/authd")
 STANDARD = (Path("/run/saslauthd"), Path("/var/run/saslauthd"))
 DIRECTORY_MODE = 0o755  # saslauthd's own; Debian's init script makes it before, 0710 root:sasl
-MAX_NAME = 60  # characters of a directory's name in the names of our files
+MAX_NAME = 60  # characters; of a longer directory our files have a digest for a name
 PROBE = bytes(8)  # a request of four empty fields: the codec refuses it
 ENOUGH = 1.0  # seconds for its answer
 
@@ -93,7 +94,10 @@ def _make(directory: Path) -> None:
 
 
 def _name(directory: Path) -> str:
-    return "saslauthd" if directory in STANDARD else str(directory).strip("/").replace("/", "-")[-MAX_NAME:]
+    if directory in STANDARD:
+        return "saslauthd"
+    name = str(directory).strip("/").replace("/", "-")
+    return name if len(name) <= MAX_NAME else blake2b(os.fsencode(directory), digest_size=8).hexdigest()
 
 
 def _check_access(account: Account, backends: tuple[BackendSettings, ...]) -> None:

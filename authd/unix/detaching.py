@@ -11,6 +11,8 @@ from pathlib import Path
 from authd.unix.libc import prctl
 from authd.unix.process import PR_SET_CHILD_SUBREAPER
 
+_OPEN = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+
 
 class PidFileError(Exception):
     """A pid file that cannot be had."""
@@ -46,15 +48,14 @@ class PidFile:
     def _locked(self) -> int:
         """Open and lock it, once more where its former owner has removed it meanwhile."""
         while True:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            descriptor = os.open(self._path, _OPEN | os.O_CREAT, 0o600)
             try:
-                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except (BlockingIOError, PermissionError):  # fcntl(2): EAGAIN or EACCES
-                owner = os.read(descriptor, 16)
+                _lock(descriptor, self._path)
+                if self._is_there(descriptor):
+                    return descriptor
+            except BaseException:
                 os.close(descriptor)
-                raise AlreadyRunningError(f"{self._path}: expected it free, got it locked by {_who(owner)}") from None
-            if self._is_there(descriptor):
-                return descriptor
+                raise
             os.close(descriptor)
 
     def _is_there(self, descriptor: int) -> bool:
@@ -62,6 +63,28 @@ class PidFile:
             return os.path.samestat(os.fstat(descriptor), self._path.lstat())
         except FileNotFoundError:
             return False
+
+
+def check_free(path: Path) -> None:
+    """Raise AlreadyRunningError where another process has the pid file, and PidFileError where nobody could have it."""
+    try:
+        descriptor = os.open(path, _OPEN)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise PidFileError(f"{path}: expected to write it, got: {error.strerror}") from error
+    try:
+        _lock(descriptor, path)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # fcntl(2): EAGAIN or EACCES
+        owner = _who(os.read(descriptor, 16))
+        raise AlreadyRunningError(f"{path}: expected it free, got it locked by {owner}") from None
 
 
 def _who(written: bytes) -> str:

@@ -125,6 +125,15 @@ def test_of_many_that_are_started_at_once_one_runs(directory: Path) -> None:
     assert answer == NO
 
 
+def test_one_that_comes_too_late_leaves_the_configuration_as_it_was(directory: Path) -> None:
+    with in_background(directory, *SASLDB):
+        before = (directory / "authd.toml").read_text()
+        ended = [run(command(directory, *SASLDB, "-c", *more)).returncode for more in ([], ["-d"])]
+
+        assert (directory / "authd.toml").read_text() == before
+    assert ended == [2, 2]
+
+
 def test_what_needs_root_is_refused_without_it(directory: Path) -> None:
     ended = run(command(directory, "-a", "pam"))
 

@@ -166,6 +166,15 @@ def test_pid_file_and_socket_are_where_they_were(box: Box, program: str) -> None
             assert box.run(["readlink", f"/proc/{int(text)}/fd/{stream}"]).stdout == "/dev/null\n"
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_reload_of_the_init_script_ends_neither(box: Box, program: str) -> None:
+    question = Question("alice", "of sasldb", realm="example.org")
+    with running(box, program, "-a", "sasldb"):
+        box.run(["sh", "-c", f"kill -HUP $(cat {DIRECTORY}/saslauthd.pid)"])
+
+        assert answers_to(box, [question] * 3) == ["OK"] * 3
+
+
 @pytest.mark.parametrize("first", PROGRAMS)
 @pytest.mark.parametrize("second", PROGRAMS)
 def test_a_second_one_in_the_directory_is_exit_2_whichever_runs(box: Box, first: str, second: str) -> None:
