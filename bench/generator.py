@@ -73,7 +73,20 @@ def load(
     sample = Sample(**json.loads(done.stdout))
     if sample.errors:
         raise LoadError(f"{socket.name}: expected an answer each time, got none {sample.errors} times")
-    return sample
+    if sample.answers or requests:
+        return sample
+    return load(  # in so short a time, on so busy a machine, nobody was answered: there is no rate yet
+        socket,
+        clients=clients,
+        users=users,
+        milliseconds=4 * milliseconds,
+        service=service,
+        password=password,
+        expected=expected,
+        rate=rate,
+        tolerant=tolerant,
+        in_order=in_order,
+    )
 
 
 @contextmanager
