@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from authd.config.settings import CacheSettings
 from authd.decide.chain import Member
-from authd.decide.digest import Identity
+from authd.decide.digest import Identity, is_overlong
 from authd_backends.contract import Outcome
 
 K = TypeVar("K")
@@ -124,7 +124,7 @@ class Cache:
         `name` is what all spellings of the user count as.
         """
         match outcome:
-            case Outcome.ACCEPTED:
+            case Outcome.ACCEPTED if not is_overlong(identity):
                 fresh_until = self._until(self._settings.ttl)
                 stale_until = fresh_until + self._settings.stale_ttl
                 self._refused.pop(digest, None)
@@ -138,7 +138,7 @@ class Cache:
                     self._put(self._refused, digest, Refused(outcome, until, generation, member))
             case Outcome.DISABLED | Outcome.EXPIRED:
                 self._accepted.pop(identity, None)
-            case Outcome.UNAVAILABLE:
+            case Outcome.ACCEPTED | Outcome.UNAVAILABLE:
                 pass
 
     def flush(self, meant: Iterable[Identity] | None = None) -> int:

@@ -6,6 +6,7 @@ from authd_backends.contract import Client, Request
 
 KEY_BYTES = 32
 DIGEST_BYTES = 16
+LONGEST_NAMES = 384  # characters of user, realm and service together: an address has 320 at most (RFC 5321)
 
 Identity = tuple[bytes, str, str, str, Client | None]
 
@@ -30,6 +31,12 @@ class Digester:
         names = f"{user}\0{realm}\0{service}\0{address}\0"  # no codec lets a NUL into a name
         digest.update(fingerprint + names.encode("utf-8", "surrogateescape") + request.password.reveal())
         return digest.digest()
+
+
+def is_overlong(identity: Identity) -> bool:
+    """Whether the names are longer than any user's: who makes up such is not to fill the memory with them."""
+    _, user, realm, service, _ = identity
+    return len(user) + len(realm) + len(service) > LONGEST_NAMES
 
 
 def identity(fingerprint: bytes, request: Request, *, with_client: bool) -> Identity:

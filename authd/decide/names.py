@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from authd.decide.digest import Identity
+from authd.decide.digest import Identity, is_overlong
 from authd.decide.throttle import name_of
 
 MAX_NAMES = 65_536  # logins whose canonical name is not their own; then the longest unused go
@@ -25,8 +25,8 @@ class CanonicalNames:
     def learn(self, identity: Identity, name: str, told: str) -> str:
         """Take in the canonical name that a backend `told`, which may be none, and give the name that counts now."""
         canonical = name_of(told) if told else name
-        if canonical == name:
-            return name
+        if canonical == name or is_overlong(identity):
+            return canonical
         self._names[_user(identity)] = canonical
         self._names.move_to_end(_user(identity))
         if len(self._names) > MAX_NAMES:

@@ -189,7 +189,12 @@ def name_of(login: str) -> str:
     A name longer than any user's is its digest: what is counted is kept, and one character may become eighteen.
     """
     if len(login) > LONGEST_NAME:
-        return blake2b(login.encode("utf-8", "surrogateescape"), digest_size=DIGEST_BYTES).hexdigest()
+        return _digest(login)
     if login.isascii():
         return login.casefold()
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", login).casefold())
+    name = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", login).casefold())
+    return name if len(name) <= LONGEST_NAME else _digest(name)
+
+
+def _digest(name: str) -> str:
+    return blake2b(name.encode("utf-8", "surrogateescape"), digest_size=DIGEST_BYTES).hexdigest()

@@ -70,6 +70,17 @@ def test_a_success_is_known_for_its_lifetime_and_then_only_remembered() -> None:
     assert not caching.was_last("wrong")
 
 
+@pytest.mark.parametrize(("realm", "kept"), [("x" * 300, True), ("x" * 384, False)])
+def test_names_longer_than_any_user_s_are_not_kept(realm: str, kept: bool) -> None:
+    """Or one account would do, with ever other realms, to fill the memory: 32 kB each."""
+    caching, long = Caching(), who(realm=realm)
+
+    caching.remember("right", Outcome.ACCEPTED, long)
+
+    assert caching.recall("right", long) is (Outcome.ACCEPTED if kept else None)
+    assert len(caching.cache) == kept
+
+
 @pytest.mark.parametrize("outcome", [Outcome.WRONG_PASSWORD, Outcome.UNKNOWN_USER])
 def test_a_refusal_is_known_a_little_while_and_only_for_that_very_password(outcome: Outcome) -> None:
     caching = Caching()

@@ -28,6 +28,15 @@ def test_users_of_other_realms_and_routes_keep_their_names() -> None:
     assert known.of((b"route", "alice", "example.org", "imap", None), "alice") == "alice@example.org"
 
 
+def test_names_longer_than_any_user_s_are_not_kept() -> None:
+    """Or one login would do, with ever other realms, to fill the memory."""
+    known = CanonicalNames()
+    endless = who("Alice", "x" * 384)
+
+    assert known.learn(endless, "alice", "alice@example.org") == "alice@example.org"
+    assert known.of(endless, "Alice") == "alice"
+
+
 def test_it_does_not_grow_and_the_longest_unused_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(names, "MAX_NAMES", 3)
     known = CanonicalNames()
