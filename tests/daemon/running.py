@@ -38,6 +38,13 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
+def replace(path: Path, text: str) -> None:
+    """Put a file in the place of another, so that nobody sees half of it."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.rename(path)
+
+
 class Authd:
     """A running authd with its log."""
 

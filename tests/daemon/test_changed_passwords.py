@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.running import NO, OK, Authd, ask, running, until
+from tests.daemon.running import NO, OK, Authd, ask, replace, running, until
 
 CONFIGURATION = """
 [[listeners]]
@@ -28,9 +28,7 @@ backends = ["users"]
 def write_users(directory: Path, **passwords: str) -> None:
     """Replace the file; ``alice_new`` is alice@new."""
     rows = (f"{name.replace('_', '@')}:{{PLAIN}}{password}\n" for name, password in passwords.items())
-    new = directory / "users.new"
-    new.write_text("".join(rows))
-    new.rename(directory / "users")
+    replace(directory / "users", "".join(rows))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from authd_backends import Secret, hashes
 from bench.databases import write_sasldb
 from bench.generator import REALM
 from tests.daemon.crowd import Crowd, Guest
-from tests.daemon.running import NO, OK, TEMPORARY, Authd, ask, running, until
+from tests.daemon.running import NO, OK, TEMPORARY, Authd, ask, replace, running, until
 
 GUESSERS = 200
 DEAR = hashes.new_hash(Secret(b"right"))  # a check takes tens of milliseconds
@@ -61,9 +61,7 @@ Start = Callable[..., AbstractContextManager[Authd]]
 
 
 def write_users(directory: Path, stored: str, *names: str) -> None:
-    new = directory / "users.new"
-    new.write_text("".join(f"{name}:{stored}\n" for name in names))
-    new.rename(directory / "users")
+    replace(directory / "users", "".join(f"{name}:{stored}\n" for name in names))
 
 
 @pytest.fixture

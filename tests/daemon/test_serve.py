@@ -20,6 +20,7 @@ from tests.daemon.running import (
     connect,
     counted,
     everything,
+    replace,
     running,
     unprivileged,
     until,
@@ -185,8 +186,7 @@ def test_a_changed_password_works_at_once(authd: Authd, tmp_path: Path) -> None:
     from authd_backends import Secret, hashes
 
     new = hashes.new_hash(Secret(b"brand-new"))
-    (tmp_path / "users.new").write_text(f"alice:{new}\n")
-    (tmp_path / "users.new").rename(tmp_path / "users")
+    replace(tmp_path / "users", f"alice:{new}\n")
 
     assert ask(authd.socket, "alice", "brand-new") == OK
     assert ask(authd.socket, "alice", "right") == NO
