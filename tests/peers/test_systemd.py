@@ -188,6 +188,22 @@ def test_a_front_that_hangs_is_replaced_and_who_waits_is_answered(manager: Syste
     assert manager.main_pid("authd.service") != before
 
 
+def test_without_any_file_the_front_serves_what_root_keeps_and_it_cannot_write(manager: Systemd) -> None:
+    manager.run("systemctl", "reset-failed", "authd.service")  # the starts of the tests before
+    manager.run("rm", str(CONFIGURATION))
+    manager.run("sh", "-c", "echo secret | STATE_DIRECTORY=/var/lib/authd authd user add carol")
+    try:
+        manager.run("systemctl", "restart", "authd.service")
+
+        assert ask(manager.path(CHROOT), "carol", "secret") == OK
+        owners = manager.run("stat", "-c", "%U %a", "/var/lib/authd", "/var/lib/authd/users").splitlines()
+        assert owners == ["root 750", "root 640"]
+    finally:
+        configure(manager, SETTINGS)
+        manager.run("chgrp", "authd", str(CONFIGURATION))
+        manager.run("systemctl", "restart", "authd.service")
+
+
 def test_without_its_helper_a_backend_is_out_and_comes_back_by_the_next_login(manager: Systemd) -> None:
     manager.run("systemctl", "stop", "authd-pam.socket", "authd-pam.service")
     assert [asked(manager, "imap"), asked(manager, "pop")] == [TEMPORARY_FAILURE, OK]
