@@ -4,6 +4,7 @@ The front asks; the parent reads the file that it was started with and opens wha
 sends means anything but when: it cannot choose a file, a path or a mode.
 """
 
+import errno
 import json
 import os
 import select
@@ -40,6 +41,10 @@ class ChannelError(Exception):
     """The other side has gone, or has refused: then with the problems, a line each."""
 
 
+class OfferError(Exception):
+    """A configuration that cannot be handed over; the front can be told why."""
+
+
 def pair() -> tuple[socket.socket, socket.socket]:
     """Give the parent's end and the front's."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -60,18 +65,26 @@ def word_of(end: socket.socket) -> Word | None:
 
 
 def send_offer(end: socket.socket, offer: Offer) -> None:
-    """Answer PREPARE with a configuration. Raises ChannelError where that cannot be said."""
-    with ExitStack() as opened:
-        memory = os.memfd_create("authd.toml", os.MFD_CLOEXEC)
-        opened.callback(os.close, memory)
-        os.write(memory, offer.content)
-        header = {"source": offer.source, "added": list(offer.added), "kept": list(offer.kept)}
-        _send(end, header, [memory, *(each.fileno() for each in offer.added.values())])
+    """Answer PREPARE with a configuration. Raises OfferError."""
+    if len(offer.added) > MAX_SOCKETS:
+        raise OfferError(f"expected at most {MAX_SOCKETS} sockets more at once, got {len(offer.added)}")
+    header = {"source": offer.source, "added": list(offer.added), "kept": list(offer.kept)}
+    try:
+        with ExitStack() as opened:
+            memory = os.memfd_create("authd.toml", os.MFD_CLOEXEC)
+            opened.callback(os.close, memory)
+            os.write(memory, offer.content)
+            _send(end, header, [memory, *(each.fileno() for each in offer.added.values())])
+    except OSError as error:
+        raise OfferError(f"expected to hand it to the front, got: {error.strerror}") from error
 
 
 def send_problems(end: socket.socket, problems: str) -> None:
-    """Answer PREPARE with why there is none. Raises as above."""
-    _send(end, {"problems": problems[: MAX_HEADER // 8]}, [])
+    """Answer PREPARE with why there is none. Raises ChannelError where that cannot be said."""
+    try:
+        _send(end, {"problems": problems[: MAX_HEADER // 8]}, [])
+    except OSError as error:
+        raise ChannelError(error.strerror) from error
 
 
 def receive_offer(end: socket.socket) -> Offer:
@@ -107,12 +120,10 @@ def discard_offers(end: socket.socket) -> None:
 
 
 def _send(end: socket.socket, header: Mapping[str, object], descriptors: Sequence[int]) -> None:
-    if len(descriptors) > MAX_SOCKETS:
-        raise ChannelError(f"expected at most {MAX_SOCKETS} sockets more at once, got {len(descriptors)}")
-    try:
-        socket.send_fds(end, [json.dumps(header).encode()], list(descriptors))
-    except OSError as error:
-        raise ChannelError(error.strerror) from error
+    message = json.dumps(header).encode()
+    if len(message) > MAX_HEADER:
+        raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
+    socket.send_fds(end, [message], list(descriptors))
 
 
 def _receive(end: socket.socket) -> tuple[dict[str, Any], list[int]]:

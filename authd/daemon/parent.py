@@ -24,7 +24,7 @@ import authd_backends
 from authd.config.errors import ConfigError
 from authd.config.settings import ServerSettings
 from authd.daemon import channel
-from authd.daemon.channel import ChannelError, Word
+from authd.daemon.channel import ChannelError, OfferError, Word
 from authd.daemon.holdings import Holdings
 from authd.daemon.keeper import FAILED, MISCONFIGURED, WATCHED, Child, Keeper
 from authd.observe.targets import disown_logging
@@ -148,13 +148,13 @@ class Parent:
         assert self._end is not None
         try:
             offer = self._holdings.prepare()
-        except (ConfigError, SocketError) as error:
+            for each in self._helpers.values():
+                each.send(signal.SIGHUP)
+            self._ensure_helpers()
+            channel.send_offer(self._end, offer)
+        except (ConfigError, SocketError, OfferError) as error:
+            self._holdings.roll_back()
             channel.send_problems(self._end, str(error))
-            return
-        for each in self._helpers.values():
-            each.send(signal.SIGHUP)
-        self._ensure_helpers()
-        channel.send_offer(self._end, offer)
 
     def _drop_needless_helpers(self) -> None:
         """End helpers whose configuration was rolled back."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from authd.daemon.channel import MAX_SOCKETS
 from authd_backends.hashes.libcrypt import hashed
 from tests.servers.authd import CONFIGURATION, SOCKET, WITHOUT_DELAY, Authd
 from tests.servers.box import Box
@@ -91,6 +92,19 @@ def test_a_bad_file_is_told_and_the_parent_keeps_the_good_one_for_the_next_front
     os.kill(front(authd), signal.SIGKILL)
     assert asked(authd, "alice") == OK
     assert not authd.box.path(ANOTHER).exists()
+
+
+def test_more_sockets_than_can_be_handed_over_at_once_are_refused_and_the_next_reload_is_heard(authd: Authd) -> None:
+    many = "".join(f'[[listeners]]\npath = "/run/saslauthd/many{number}"\n' for number in range(MAX_SOCKETS + 1))
+    configure(authd, LISTENER + many + USERS)
+
+    refused = reload(authd)
+    configure(authd, LISTENER + ANOTHER_LISTENER + USERS)
+
+    assert (refused.returncode, refused.stderr) == (2, "authd: expected at most 250 sockets more at once, got 251\n")
+    assert not list(authd.box.path("/run/saslauthd").glob("many*[0-9]"))
+    assert reload(authd).returncode == 0
+    assert asked(authd, "alice", at=ANOTHER) == OK
 
 
 def test_the_next_front_goes_by_the_new_configuration(authd: Authd) -> None:

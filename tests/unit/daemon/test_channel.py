@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from authd.daemon import channel
-from authd.daemon.channel import ChannelError, Offer, Word
+from authd.daemon.channel import ChannelError, Offer, OfferError, Word
 
 Ends = tuple[socket.socket, socket.socket]
 
@@ -51,6 +51,20 @@ def test_problems_are_told_in_its_place(ends: Ends) -> None:
 
     with pytest.raises(ChannelError, match="expected"):
         channel.receive_offer(front)
+
+
+def test_an_offer_that_is_too_large_is_no_end_of_the_conversation(ends: Ends) -> None:
+    parent, front = ends
+    with listener() as one:
+        many = {f"listener /{number}": one for number in range(channel.MAX_SOCKETS + 1)}
+        long = [f"listener /{'x' * channel.MAX_HEADER}"]
+        for offer in (Offer("authd.toml", b"", many, []), Offer("authd.toml", b"", {}, long)):
+            with pytest.raises(OfferError, match="expected"):
+                channel.send_offer(parent, offer)
+
+    channel.send_offer(parent, Offer("authd.toml", b"", {}, []))
+
+    assert channel.receive_offer(front).source == "authd.toml"
 
 
 def test_an_offer_that_came_too_late_is_not_the_answer_to_the_next_question(ends: Ends) -> None:
