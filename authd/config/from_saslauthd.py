@@ -113,6 +113,7 @@ def _pam(at_once: int, services: list[str]) -> Iterator[str]:
     yield f"services = [{', '.join(map(quoted, services))}]"
     yield f"default_service = {quoted(FALLBACK)}"
     yield _MIN_UID
+    yield 'deadline = "7s"  # saslauthd waited for ever; clients are answered within 8 s, whatever happens'
     yield f"max_concurrent = {at_once}  # checks at once, -n; where PAM computes hashes the number of cores does"
 
 

@@ -71,7 +71,7 @@ def test_several_instances_come_to_one_listener_and_one_route_each(every: list[F
 def test_pam_takes_the_services_and_as_many_checks_as_there_were_processes() -> None:
     (backend,) = settings_of("-a pam -n 7").backends
 
-    assert backend.max_concurrent == 7
+    assert (backend.max_concurrent, backend.deadline) == (7, 7.0)
     assert backend.options.services == ("smtp", "webmail")
     assert backend.options.default_service == "other"
     assert backend.options.min_uid == 1
