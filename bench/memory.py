@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from authd.config.settings import ThrottleSettings
-from authd.decide.throttle import MAX_RECORDS, Throttle
+from authd.decide.distinct import MAX_RECORDS
+from authd.decide.throttle import Throttle
 from bench.contenders import FEW, Contenders, front_of, resident_kilobytes
 from bench.generator import load
 from bench.measurements import Plan

@@ -7,7 +7,8 @@ from heapq import nsmallest
 from typing import TypeVar
 
 from authd.decide.cache import Cache
-from authd.decide.throttle import DistinctCounter, name_of
+from authd.decide.distinct import DistinctCounter
+from authd.decide.throttle import name_of
 
 T = TypeVar("T")
 

@@ -2,97 +2,19 @@
 
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import copy
 from enum import Enum
 from hashlib import blake2b
-from itertools import islice
 
 from authd.config.settings import ThrottleSettings
+from authd.decide.distinct import DistinctCounter
 from authd.decide.sources import Sources
 from authd_backends.contract import Client
 
-MAX_RECORDS = 65_536  # users, and addresses, that are counted at once
-SAMPLE = 8  # records looked at when one has to go
-TAG_BYTES = 6  # of a digest: enough to tell a few passwords of one user apart
+MAX_KNOWN = 65_536  # users and the addresses from which they came in
 LONGEST_NAME = 128  # characters
 DIGEST_BYTES = 16
-
-
-class DistinctCounter:
-    """Distinct wrong passwords of each name within a sliding window, counted up to a most.
-
-    At most `MAX_RECORDS` names are held. For a new one that of the lowest count among the longest unused goes, but
-    never one that has reached `protected`; where there is none such, the new name is not counted.
-    """
-
-    def __init__(self, most: int, protected: int, window: float, clock: Callable[[], float]) -> None:
-        """`window` is in seconds."""
-        self._most = most
-        self._protected = protected
-        self._window = window
-        self._clock = clock
-        self._records: OrderedDict[str, dict[bytes, float]] = OrderedDict()  # tags and when they were last seen
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def adopt(self, most: int, protected: int, window: float) -> None:
-        """Go on under other limits, with what has been counted."""
-        self._most, self._protected, self._window = most, protected, window
-
-    def __call__(self, name: str) -> int:
-        """How many distinct passwords were wrong within the window, `most` at most."""
-        record = self._records.get(name)
-        if record is None:
-            return 0
-        oldest = self._clock() - self._window
-        return sum(when > oldest for when in record.values())
-
-    def add(self, name: str, digest: bytes) -> bool:
-        """Count a wrong password; False where this very one has been counted within the window."""
-        record = self._records.get(name)
-        if record is None:
-            if len(self._records) >= MAX_RECORDS and not self._make_room():
-                return True
-            record = self._records[name] = {}
-        self._records.move_to_end(name)
-        tag, now = digest[:TAG_BYTES], self._clock()
-        seen = record.pop(tag, None)
-        if len(record) >= self._most:
-            del record[next(iter(record))]
-        record[tag] = now
-        return seen is None or seen <= now - self._window
-
-    def __iter__(self) -> Iterator[str]:
-        """The names that are counted, the longest unused first."""
-        return iter(self._records)
-
-    def forget(self, name: str) -> bool:
-        """Begin anew for this name; False where it was not counted."""
-        return self._records.pop(name, None) is not None
-
-    def forget_all(self) -> int:
-        """Begin anew for all, and give how many were counted."""
-        count = len(self._records)
-        self._records.clear()
-        return count
-
-    def names(self, least: int) -> list[str]:
-        """Those that have reached a count."""
-        return [name for name in self._records if self(name) >= least]
-
-    def _make_room(self) -> bool:
-        sample = list(islice(self._records, SAMPLE))
-        counts = {name: self(name) for name in sample}
-        for name in sample:
-            if counts[name] >= self._protected:
-                self._records.move_to_end(name)
-                del counts[name]
-        if not counts:
-            return False
-        del self._records[min(counts, key=counts.__getitem__)]
-        return True
 
 
 class UserBlock(Enum):
@@ -165,7 +87,7 @@ class Throttle:
             return
         self._known[name, client.address] = None
         self._known.move_to_end((name, client.address))
-        if len(self._known) > MAX_RECORDS:
+        if len(self._known) > MAX_KNOWN:
             self._known.popitem(last=False)
 
     def forget(self, name: str) -> int:

@@ -8,7 +8,7 @@ from authd.control.tables import Counts
 from authd.decide.cache import Cache
 from authd.decide.chain import Member
 from authd.decide.digest import Identity
-from authd.decide.throttle import DistinctCounter
+from authd.decide.distinct import DistinctCounter
 from authd_backends import Outcome, Verdict
 from tests.unit.decide.pieces import Clock, no_chance
 

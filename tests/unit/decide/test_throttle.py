@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authd.config.settings import ThrottleSettings
+from authd.decide import distinct
 from authd.decide import throttle as throttle_module
-from authd.decide.throttle import DistinctCounter, Throttle, UserBlock, name_of
+from authd.decide.throttle import Throttle, UserBlock, name_of
 from authd_backends import Client
 from tests.unit.decide.pieces import Clock
 
@@ -18,20 +19,6 @@ def digest(password: int) -> bytes:
 def guess(throttle: Throttle, name: str, count: int, client: Client | None = None) -> None:
     for password in range(count):
         throttle.note_refusal(name, client, digest(password))
-
-
-def test_distinct_wrong_passwords_are_counted_within_a_sliding_window() -> None:
-    clock = Clock()
-    counter = DistinctCounter(3, 3, 600.0, clock)
-
-    counted = [counter.add("alice", digest(1)), counter.add("alice", digest(1)), counter.add("alice", digest(2))]
-
-    assert counted == [True, False, True]
-    assert counter("alice") == 2
-    assert counter("bob") == 0
-    clock.now += 600
-    assert counter("alice") == 0
-    assert counter.add("alice", digest(1)) is True
 
 
 def test_the_phone_that_repeats_yesterday_s_password_blocks_nobody() -> None:
@@ -120,7 +107,8 @@ def test_a_limit_of_0_is_none(per_user: int, per_address: int) -> None:
 
 
 def test_the_tables_do_not_grow_and_a_block_is_never_pushed_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle_module, "MAX_RECORDS", 100)
+    monkeypatch.setattr(distinct, "MAX_RECORDS", 100)
+    monkeypatch.setattr(throttle_module, "MAX_KNOWN", 100)
     throttle = Throttle(ThrottleSettings(per_user=3, per_address=3), Clock())
     guess(throttle, "victim", 3, HERE)
 
@@ -134,7 +122,7 @@ def test_the_tables_do_not_grow_and_a_block_is_never_pushed_out(monkeypatch: pyt
 
 
 def test_a_table_full_of_blocks_counts_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle_module, "MAX_RECORDS", 10)
+    monkeypatch.setattr(distinct, "MAX_RECORDS", 10)
     throttle = Throttle(ThrottleSettings(per_user=1), Clock())
     for number in range(10):
         guess(throttle, f"user{number}", 1)
