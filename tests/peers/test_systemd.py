@@ -213,6 +213,34 @@ def test_without_its_helper_a_backend_is_out_and_comes_back_by_the_next_login(ma
     assert asked(manager, "imap") == OK
 
 
+def test_setuid_conf_lets_pam_modules_become_the_user(manager: Systemd) -> None:
+    become = "#!/usr/bin/python3 -I\nimport os\nos.setgroups([])\nos.setresgid(5000, 5000, 5000)\nos.setuid(5000)\n"
+    manager.path("/etc/become").write_text(become)
+    manager.path("/etc/become").chmod(0o755)
+    stack = "auth required pam_exec.so /etc/become\naccount required pam_permit.so\n"
+    manager.path("/etc/pam.d/imap").write_text(stack)
+    assert asked(manager, "imap") != OK
+
+    manager.add_drop_in("authd-pam.service", (UNITS / "drop-ins/setuid.conf").read_text())
+    manager.run("systemctl", "restart", "authd-pam.service")
+
+    assert asked(manager, "imap") == OK
+
+
+def test_network_conf_lets_the_front_show_its_metrics_at_a_port(manager: Systemd, box: Box) -> None:
+    manager.run("systemctl", "reset-failed", "authd.service")  # the starts of the tests before
+    configure(manager, f'{SETTINGS}[metrics]\nlisten = "127.0.0.1:9479"\n')
+    manager.run("systemctl", "restart", "authd.service", expect=1)
+    assert not box.listens(9479)
+
+    manager.add_drop_in("authd.service", (UNITS / "drop-ins/network.conf").read_text())
+    manager.run("systemctl", "reset-failed", "authd.service", "authd.socket")
+    manager.run("systemctl", "restart", "authd.socket", "authd.service")
+
+    assert box.listens(9479)
+    configure(manager, SETTINGS)
+
+
 def test_a_wrong_configuration_is_not_tried_for_ever_and_its_clients_do_not_hang(manager: Systemd) -> None:
     manager.run("systemctl", "reset-failed", "authd.service")  # the starts of the tests before
     configure(manager, SETTINGS + "[unknown]\n")

@@ -14,7 +14,7 @@ from tests.servers.process import BoxError, Process, wait_until
 UNITS = CHECKOUT / "systemd"
 LOG = Path("/run/authd.log")
 _TARGETS = ("basic", "box", "multi-user", "network", "nss-lookup", "nss-user-lookup", "shutdown", "sockets", "sysinit")
-_NAMESPACES = ["--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup"]
+_NAMESPACES = ["--mount", "--pid", "--uts", "--ipc", "--cgroup"]  # the network stays the box's
 _COMMAND = f'#!/bin/sh\nPYTHONPATH={CHECKOUT}:{CHECKOUT}/backends exec {sys.executable} -m authd "$@"\n'
 _LOGGED = f"[Service]\nStandardOutput=append:{LOG}\nStandardError=inherit\n"  # there is no journal
 # The cgroup is made where the box cannot see it afterwards, and systemd sees nothing above it.
@@ -61,6 +61,12 @@ class Systemd:
     def show(self, unit: str, name: str) -> str:
         """Give a property of a unit."""
         return self.run("systemctl", "show", "--value", f"--property={name}", unit).rstrip("\n")
+
+    def add_drop_in(self, unit: str, text: str) -> None:
+        """Have the unit go by this too from its next start on."""
+        file = self.path(f"/etc/systemd/system/{unit}.d/added.conf")
+        file.write_text(text)
+        self.run("systemctl", "daemon-reload")
 
     def main_pid(self, unit: str) -> int:
         """Give the main process of a service, as the host counts."""

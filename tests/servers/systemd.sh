@@ -1,6 +1,6 @@
 # Becomes systemd as process 1, in a root of its own: the programs and the checkout to read, all else empty or a copy.
 # Nothing of the machine can be written from there, and systemd finds the units of $1 and no others.
-# $1: folder of the units, $2: the checkout. To be run in fresh mount, pid, uts, ipc, net and cgroup namespaces.
+# $1: folder of the units, $2: the checkout. To be run in fresh mount, pid, uts, ipc and cgroup namespaces.
 set -e
 units=$1 checkout=$2
 mount --make-rprivate /
