@@ -103,6 +103,7 @@ def _start(source: str, flags: "Flags") -> int:
     from authd.daemon.drop_in import is_open_to_all, prepared
     from authd.unix.detaching import check_free, in_background
 
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited as ignored, no end of a child could be waited for
     check_free(flags.directory / PID_FILE)  # or the configuration of the one that runs would be overwritten
     loaded = prepared(Instance(source, flags))
     if is_open_to_all(flags.directory):

@@ -91,6 +91,15 @@ def test_sighup_leaves_it_as_it_was(directory: Path) -> None:
         assert (directory / "saslauthd.pid").read_text() == f"{pid}\n"
 
 
+def test_whoever_starts_it_may_ignore_the_end_of_children(directory: Path) -> None:
+    started = run(["env", "--ignore-signal=CHLD", *command(directory, *SASLDB)])
+    pid = int((directory / "saslauthd.pid").read_text())
+    os.kill(pid, signal.SIGTERM)
+    until(lambda: has_ended(pid), "the end of the daemon")
+
+    assert (started.returncode, started.stdout, started.stderr) == (0, "", "")
+
+
 def test_a_pid_file_that_a_dead_one_left_is_no_hindrance(directory: Path) -> None:
     (directory / "saslauthd.pid").write_text("4194303 and more\n")
 
