@@ -2,10 +2,10 @@
 PYTHON ?= /usr/bin/python3
 export PYTHON
 
-.PHONY: help venv demo test lint bench fuzz soak man clean
+.PHONY: help venv demo test lint bench fuzz soak man dist deb deb-check clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
 venv: ## .venv/bin/authd, and the dev tools beside it
 	@tools/setup.sh dev
@@ -43,6 +43,16 @@ soak: ## half the load that authd sustains, MINUTES=30, while everything goes wr
 man: ## manual pages, completion and the reference of keys, made of parsers and types
 	@tools/setup.sh dev
 	.venv/bin/python -m tools.documents
+
+dist: ## a wheel and an sdist, in dist
+	@tools/setup.sh dev
+	.venv/bin/python -m hatchling build -d dist
+
+deb: ## a Debian package, in dist; as root it installs what builds it
+	@tools/deb.sh
+
+deb-check: ## the Debian package in a Debian of its own: lintian, a login through Postfix, upgrade, purge; as root
+	@tools/deb-check.sh
 
 clean: ## removes all that the others made
 	rm -rf .venv .cache bench/build dist .coverage* .hypothesis .*_cache
