@@ -14,9 +14,10 @@ from authd.doctor.units import UNITS, is_booted, is_enabled, unit_files
 
 CYRUS = "saslauthd"
 DEADLINE = 10.0  # seconds for an answer, more than authd's own request_deadline
-_PROBE = b"\0\0" * 4  # login, password, service and realm, all empty: refused by the protocol itself, and not counted
+_PROBE = b"\0\0" * 4  # login, password, service and realm, all empty: the codec refuses them, no backend is asked
 _DEFAULT_DIRECTORY = "/var/run/saslauthd"
 _WORK_DIRECTORY = re.compile(r"-m[\s\0]*([^\s\0\"']+)")
+_OPTIONS = re.compile(r"^\s*OPTIONS=.*", re.MULTILINE)
 _START = re.compile(r"^\s*START=[\"']?yes", re.MULTILINE)
 
 
@@ -60,7 +61,8 @@ def _work_directory(text: str) -> str:
 def _starts_at_boot(sight: Sight, directory: Path) -> bool:
     """Whether its unit is enabled, or Debian's init script is and START=yes stands in its defaults."""
     defaults = sight.text(Path("/etc/default/saslauthd")) or ""
-    if sight.real(Path(_work_directory(defaults))) != directory:
+    options = "".join(_OPTIONS.findall(defaults))
+    if sight.real(Path(_work_directory(options))) != directory:
         return False
     if unit_files(sight, "saslauthd.service"):
         return is_enabled(sight, "saslauthd.service")

@@ -24,7 +24,8 @@ HOST_LISTENER = '[[listeners]]\npath = "/run/saslauthd/mux"\ngroup = "sasl"\n'
 JAIL_LISTENER = f'[[listeners]]\npath = "{ROOT}/run/saslauthd/mux"\ngroup = "sasl"\n'
 USERS_BACKEND = f'[backends.users]\ntype = "passwd-file"\npath = "{USERS}"\n'
 WELL = "pwcheck_method: saslauthd\nmech_list: PLAIN LOGIN\n"
-CUT_OFF = None  # what a login gets from an smtpd that ends at its start
+CUT_OFF = None  # what a login gets from an smtpd that ends when it is greeted
+UNHEARD = -1  # and from one that ends at its start
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ BREAKS = {
     "smtpd.conf in a place that does not count": Break(
         Check.SMTPD_CONF, f"mkdir -p /etc/sasl2 && mv {SMTPD_CONF} /etc/sasl2/smtpd.conf", 535
     ),
-    "smtpd.conf that cannot be read": Break(Check.SMTPD_CONF, conf(METHOD, MECHANISMS, "mech_list PLAIN"), CUT_OFF),
+    "smtpd.conf that cannot be read": Break(Check.SMTPD_CONF, conf(METHOD, MECHANISMS, "mech_list PLAIN"), UNHEARD),
     "two that contradict": Break(
         Check.SMTPD_CONF_DUPLICATE, "echo 'mech_list: GSSAPI' > /usr/lib/sasl2/smtpd.conf", 235
     ),
@@ -141,7 +142,7 @@ class Installation:
 
     def expect(self, code: int | None) -> None:
         """Wait until Postfix has taken up what was changed, and a login gets this answer."""
-        if code is CUT_OFF:
+        if code == UNHEARD:
             before = self._count_of_ends()
             wait_until(lambda: self.box.listens(465) and self._count_of_ends() > before, "an smtpd that ends")
         else:
