@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from signal import SIGSTOP
+from signal import SIGKILL, SIGSTOP
 
 import pytest
 
@@ -15,7 +15,7 @@ from tests.servers.authd import CONFIGURATION, SOCKET, WITHOUT_DELAY
 from tests.servers.box import Box
 from tests.servers.client import NO, OK, TEMPORARY_FAILURE, ask
 from tests.servers.process import wait_until
-from tests.servers.processes import status
+from tests.servers.processes import children, status
 from tests.servers.systemd import UNITS, Systemd, systemd
 
 PACKAGES = ("systemd",)
@@ -54,6 +54,26 @@ backends = ["shadow"]
 [[routes]]
 backends = ["users"]
 {WITHOUT_DELAY}"""
+
+OF_ROOT = "/run/of-root/mux"
+SETTINGS_OF_ROOT = f"""
+[backends.users]
+type = "passwd-file"
+path = "/etc/authd/users"
+
+[control]
+path = "/run/of-root/control.sock"
+{WITHOUT_DELAY}"""
+UNIT_OF_ROOT = """
+[Service]
+Type=notify
+NotifyAccess=all
+WatchdogSec=2s
+ExecStart=/usr/bin/authd serve --config /etc/authd/of-root.toml
+ExecReload=/usr/bin/authd reload --config /etc/authd/of-root.toml
+StandardOutput=append:/run/authd.log
+StandardError=inherit
+"""
 
 
 def test_the_units_say_nothing_that_systemd_does_not_understand(box: Box) -> None:
@@ -211,6 +231,26 @@ def test_without_its_helper_a_backend_is_out_and_comes_back_by_the_next_login(ma
     manager.run("systemctl", "start", "authd-pam.socket")
 
     assert asked(manager, "imap") == OK
+
+
+def test_a_unit_of_root_gives_its_socket_to_every_front_that_the_parent_starts(manager: Systemd) -> None:
+    manager.path("/etc/systemd/system/of-root.socket").write_text(f"[Socket]\nListenStream={OF_ROOT}\n")
+    manager.path("/etc/systemd/system/of-root.service").write_text(UNIT_OF_ROOT)
+    manager.path("/etc/authd/of-root.toml").write_text(SETTINGS_OF_ROOT)
+    manager.run("systemctl", "start", "of-root.socket")
+    assert asked(manager, path=OF_ROOT) == OK
+    front = children(manager.main_pid("of-root.service"))[0]
+    assert status(front, "Uid").split()[0] != "0"
+
+    os.kill(front, SIGKILL)
+
+    assert asked(manager, path=OF_ROOT) == OK
+    fed = manager.show("of-root.service", "WatchdogTimestampMonotonic")
+    wait_until(lambda: manager.show("of-root.service", "WatchdogTimestampMonotonic") != fed, "the watchdog to be fed")
+    manager.run("systemctl", "reload", "of-root.service")
+    manager.run("systemctl", "restart", "of-root.service")
+    assert asked(manager, path=OF_ROOT) == OK
+    manager.run("systemctl", "stop", "of-root.socket", "of-root.service")
 
 
 def test_setuid_conf_lets_pam_modules_become_the_user(manager: Systemd) -> None:
