@@ -65,7 +65,7 @@ def test_every_command_line_is_one_of_authd(capsys: pytest.CaptureFixture[str], 
         status = int(end.code or 0)
 
     assert status == 0
-    assert capsys.readouterr().out
+    assert "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"(?:^ *|`)make (\w+)", TEXT, re.MULTILINE))))
