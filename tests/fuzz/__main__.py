@@ -16,7 +16,7 @@ from tests.fuzz.harnesses import HARNESSES
 
 CORPUS = Path(__file__).with_name("corpus")
 _FOUND = Path(__file__).parents[2] / ".cache" / "fuzz"
-_KEPT = 400  # bytes
+_KEPT = 100  # bytes
 _LIMITS = ["-timeout=10", "-rss_limit_mb=1024"]  # seconds for one input, megabytes
 
 

@@ -13,7 +13,8 @@ def main(name: str, *options: str) -> None:
     with atheris.instrument_imports(include=["authd", "authd_backends", "tomllib"]):
         from tests.fuzz.harnesses import HARNESSES
     harness = HARNESSES[name]
-    atheris.Setup([sys.argv[0], f"-max_len={harness.longest}", *options], harness.run)
+    again = f"{sys.executable} -m tests.fuzz.one {name}"  # which libFuzzer starts to merge
+    atheris.Setup([again, f"-max_len={harness.longest}", *options], harness.run)
     atheris.Fuzz()
 
 
