@@ -36,6 +36,34 @@ _authd() {
         esac
     done
     COMPREPLY=()
+    if [[ $current == -* ]]; then
+        case "$path" in
+            "") mapfile -t COMPREPLY < <(compgen -W "-h --help --version" -- "$current") ;;
+            " serve") mapfile -t COMPREPLY < <(compgen -W "-h --help --config" -- "$current") ;;
+            " helper") mapfile -t COMPREPLY < <(compgen -W "-h --help --socket --config" -- "$current") ;;
+            " check") mapfile -t COMPREPLY < <(compgen -W "-h --help --config" -- "$current") ;;
+            " test") mapfile -t COMPREPLY < <(compgen -W "-u -p -r -s -f -R -h" -- "$current") ;;
+            " user") mapfile -t COMPREPLY < <(compgen -W "-h --help" -- "$current") ;;
+            " user add") mapfile -t COMPREPLY < <(compgen -W "-h --help --file --config --scheme" -- "$current") ;;
+            " user passwd") mapfile -t COMPREPLY < <(compgen -W "-h --help --file --config --scheme" -- "$current") ;;
+            " user delete") mapfile -t COMPREPLY < <(compgen -W "-h --help --file --config" -- "$current") ;;
+            " user list") mapfile -t COMPREPLY < <(compgen -W "-h --help --file --config" -- "$current") ;;
+            " user lock") mapfile -t COMPREPLY < <(compgen -W "-h --help --file --config" -- "$current") ;;
+            " user unlock") mapfile -t COMPREPLY < <(compgen -W "-h --help --file --config" -- "$current") ;;
+            " migrate") mapfile -t COMPREPLY < <(compgen -W "-h --help --output --force" -- "$current") ;;
+            " saslauthd") mapfile -t COMPREPLY < <(compgen -W "-a -c -d -f -h -l -m -n -O -r -s -t -T -v -V --defaults" -- "$current") ;;
+            " status") mapfile -t COMPREPLY < <(compgen -W "-h --help --control --config --json" -- "$current") ;;
+            " reload") mapfile -t COMPREPLY < <(compgen -W "-h --help --control --config --json" -- "$current") ;;
+            " drain") mapfile -t COMPREPLY < <(compgen -W "-h --help --control --config --json" -- "$current") ;;
+            " flush") mapfile -t COMPREPLY < <(compgen -W "-h --help --control --config --json" -- "$current") ;;
+            " throttle") mapfile -t COMPREPLY < <(compgen -W "-h --help" -- "$current") ;;
+            " throttle list") mapfile -t COMPREPLY < <(compgen -W "-h --help --control --config --json" -- "$current") ;;
+            " throttle clear") mapfile -t COMPREPLY < <(compgen -W "-h --help --control --config --json" -- "$current") ;;
+            " explain") mapfile -t COMPREPLY < <(compgen -W "-h --help --service --realm --client --listener --password --control --config --json" -- "$current") ;;
+            " doctor") mapfile -t COMPREPLY < <(compgen -W "-h --help --config --postfix --json" -- "$current") ;;
+        esac
+        return
+    fi
     case "$path $previous" in
         " serve --config" | \
             " helper --socket" | \
@@ -73,7 +101,8 @@ _authd() {
             " explain --listener" | \
             " explain --control" | \
             " explain --config" | \
-            " doctor --config")
+            " doctor --config" | \
+            " doctor --postfix")
             _authd_files "$current"
             return
             ;;
@@ -88,8 +117,7 @@ _authd() {
             " saslauthd -t" | \
             " explain --service" | \
             " explain --realm" | \
-            " explain --client" | \
-            " doctor --postfix")
+            " explain --client")
             :
             return
             ;;
@@ -99,34 +127,6 @@ _authd() {
             return
             ;;
     esac
-    if [[ $current == -* ]]; then
-        case "$path" in
-            "") mapfile -t COMPREPLY < <(compgen -W "-h --help --version" -- "$current") ;;
-            " serve") mapfile -t COMPREPLY < <(compgen -W "-h --help --config" -- "$current") ;;
-            " helper") mapfile -t COMPREPLY < <(compgen -W "-h --help --socket --config" -- "$current") ;;
-            " check") mapfile -t COMPREPLY < <(compgen -W "-h --help --config" -- "$current") ;;
-            " test") mapfile -t COMPREPLY < <(compgen -W "-u -p -r -s -f -R -h" -- "$current") ;;
-            " user") mapfile -t COMPREPLY < <(compgen -W "-h --help" -- "$current") ;;
-            " user add") mapfile -t COMPREPLY < <(compgen -W "-h --help --file --config --scheme" -- "$current") ;;
-            " user passwd") mapfile -t COMPREPLY < <(compgen -W "-h --help --file --config --scheme" -- "$current") ;;
-            " user delete") mapfile -t COMPREPLY < <(compgen -W "-h --help --file --config" -- "$current") ;;
-            " user list") mapfile -t COMPREPLY < <(compgen -W "-h --help --file --config" -- "$current") ;;
-            " user lock") mapfile -t COMPREPLY < <(compgen -W "-h --help --file --config" -- "$current") ;;
-            " user unlock") mapfile -t COMPREPLY < <(compgen -W "-h --help --file --config" -- "$current") ;;
-            " migrate") mapfile -t COMPREPLY < <(compgen -W "-h --help --output --force" -- "$current") ;;
-            " saslauthd") mapfile -t COMPREPLY < <(compgen -W "-a -c -d -f -h -l -m -n -O -r -s -t -T -v -V --defaults" -- "$current") ;;
-            " status") mapfile -t COMPREPLY < <(compgen -W "-h --help --control --config --json" -- "$current") ;;
-            " reload") mapfile -t COMPREPLY < <(compgen -W "-h --help --control --config --json" -- "$current") ;;
-            " drain") mapfile -t COMPREPLY < <(compgen -W "-h --help --control --config --json" -- "$current") ;;
-            " flush") mapfile -t COMPREPLY < <(compgen -W "-h --help --control --config --json" -- "$current") ;;
-            " throttle") mapfile -t COMPREPLY < <(compgen -W "-h --help" -- "$current") ;;
-            " throttle list") mapfile -t COMPREPLY < <(compgen -W "-h --help --control --config --json" -- "$current") ;;
-            " throttle clear") mapfile -t COMPREPLY < <(compgen -W "-h --help --control --config --json" -- "$current") ;;
-            " explain") mapfile -t COMPREPLY < <(compgen -W "-h --help --service --realm --client --listener --password --control --config --json" -- "$current") ;;
-            " doctor") mapfile -t COMPREPLY < <(compgen -W "-h --help --config --postfix --json" -- "$current") ;;
-        esac
-        return
-    fi
     case "$path" in
         "") mapfile -t COMPREPLY < <(compgen -W "serve helper check test user migrate saslauthd status reload drain flush throttle explain doctor" -- "$current") ;;
         " user") mapfile -t COMPREPLY < <(compgen -W "add passwd delete list lock unlock" -- "$current") ;;

@@ -131,5 +131,5 @@ complete -c authd -n '__authd_at explain' -l config -r --force-files -d 'ask the
 complete -c authd -n '__authd_at explain' -l json -d 'print the answer as JSON'
 complete -c authd -n '__authd_at doctor' -s h -l help -d 'show this help message and exit'
 complete -c authd -n '__authd_at doctor' -l config -r --force-files -d 'authd\'s configuration; default: as authd check'
-complete -c authd -n '__authd_at doctor' -l postfix -x -d 'look only at what logins through Postfix need; DIR holds its main.cf (default: /etc/postfix)'
+complete -c authd -n '__authd_at doctor' -l postfix --force-files -d 'look only at what logins through Postfix need; DIR holds its main.cf (default: /etc/postfix)'
 complete -c authd -n '__authd_at doctor' -l json -d 'print the report as JSON'

@@ -12,7 +12,7 @@ from authd.cli.main import COMMANDS, parser_of
 
 # "  -f <file>  text": a line of the usage of a command that reads its words by itself
 _USAGE_LINE = re.compile(r"^  (--?\w+)(?: <([^>]+)>| ([A-Z]+))? +(\S.*)$", re.MULTILINE)
-_FILES = ("FILE", "PATH", "DIRECTORY", "SOCKET")
+_FILES = ("FILE", "PATH", "DIR", "DIRECTORY", "SOCKET")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Option:
     meaning: str
     value: str = ""
     choices: tuple[str, ...] = ()
+    may_lack_value: bool = False
 
     @property
     def takes_file(self) -> bool:
@@ -86,7 +87,8 @@ def _parsers(action: argparse.Action) -> dict[str, argparse.ArgumentParser]:
 def _option(action: argparse.Action) -> Option:
     value = "" if action.nargs == 0 else str(action.metavar or ("FILE" if action.type is Path else action.dest.upper()))
     meaning = action.help or ""
-    return Option(tuple(action.option_strings), meaning, value, tuple(map(str, action.choices or ())))
+    choices = tuple(map(str, action.choices or ()))
+    return Option(tuple(action.option_strings), meaning, value, choices, may_lack_value=action.nargs == "?")
 
 
 def _argument(action: argparse.Action) -> Argument:

@@ -84,7 +84,8 @@ def _options_of(options: list[Option], arguments: tuple[Argument, ...]) -> Itera
 
 def _option(option: Option) -> str:
     flags = " , ".join(f"Fl {escaped(name[1:])}" for name in option.names)
-    return f"{flags} Ar {option.value}" if option.value else flags
+    value = f" Ar {option.value}" if option.value else ""
+    return f"{flags} Op{value}" if option.may_lack_value else f"{flags}{value}"
 
 
 def _argument(argument: Argument) -> str:

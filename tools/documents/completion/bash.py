@@ -22,15 +22,15 @@ _authd() {
         esac
     done
     COMPREPLY=()
-    case "$path $previous" in
-@VALUES@
-    esac
     if [[ $current == -* ]]; then
         case "$path" in
 @OPTIONS@
         esac
         return
     fi
+    case "$path $previous" in
+@VALUES@
+    esac
     case "$path" in
 @WORDS@
     esac

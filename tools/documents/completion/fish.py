@@ -51,7 +51,7 @@ def _value(option: Option) -> str:
     if option.choices:
         return f" -x -a '{' '.join(option.choices)}'"
     if option.takes_file:
-        return " -r --force-files"
+        return " --force-files" if option.may_lack_value else " -r --force-files"
     return " -x" if option.value else ""
 
 

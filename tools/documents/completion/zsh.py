@@ -49,10 +49,14 @@ def _below(command: Command) -> Iterator[str]:
 
 def _option(option: Option) -> str:
     meaning = f"[{_text(option.meaning)}]"
-    value = f":{_text(option.value)}:{_values(option)}" if option.value else ""
+    value = f"{_colons(option)}{_text(option.value)}:{_values(option)}" if option.value else ""
     if len(option.names) == 1:
         return _quoted(f"{option.names[0]}{meaning}{value}")
     return f"'({' '.join(option.names)})'{{{','.join(option.names)}}}{_quoted(meaning + value)}"
+
+
+def _colons(option: Option) -> str:
+    return "::" if option.may_lack_value else ":"
 
 
 def _values(option: Option) -> str:
