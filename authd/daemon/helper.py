@@ -2,9 +2,10 @@
 
 import logging
 import os
+import signal
 import socket
 import syslog
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from authd.observe.targets import disown_logging
 from authd.unix import activation, privileges, process, sockets
 from authd.unix.privileges import Account
 from authd.unix.sockets import BoundSocket, SocketError
+from authd_backends import files
+from authd_backends.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -78,10 +81,10 @@ def serve(
 ) -> int:
     """Serve the front, which runs as `account`, with the backends of the helper at `path`; give the exit status.
 
-    SIGHUP makes it go by what `load_again` gives, or on as before where that raises. Raises ConfigError where a
-    backend cannot work as configured.
+    SIGHUP makes it go by what `load_again` gives, or on as before where that raises; so does a front that goes by
+    another file than was read. Raises ConfigError where a backend cannot work as configured.
     """
-    settings = loaded.settings
+    settings, own_pid, read = loaded.settings, os.getpid(), _stamp(loaded)
     os.umask(0o077)
     privileges.forbid_core_dumps()
     process.become_subreaper()
@@ -89,9 +92,15 @@ def serve(
 
     def work(connection: socket.socket) -> None:
         _confine(connection)
-        Worker(connection, configurations).run()
+        Worker(connection, configurations, is_outdated=lambda: os.kill(own_pid, signal.SIGUSR1)).run()
+
+    def look() -> None:
+        if _stamp(loaded) != read:
+            reload()
 
     def reload() -> None:
+        nonlocal read
+        read = _stamp(loaded)
         try:
             found = load_again()
             _check_writers(found)
@@ -114,12 +123,21 @@ def serve(
         max_workers=_max_workers(settings, path),
         orphan_deadline=settings.helper.check_deadline,
         reload=reload,
+        look=look,
         lifeline=lifeline,
     )
     log.info("the helper serves %s at %s", ", ".join(each.name for each in of_helper(settings, path)), path)
     if lifeline is None:
         notify.ready()
     return helper.run()
+
+
+def _stamp(loaded: Loaded) -> Hashable:
+    """What tells whether the file is still the one that was read."""
+    try:
+        return files.stamp(loaded.path) if loaded.path is not None else None
+    except Unavailable:
+        return None
 
 
 def _configuration(loaded: Loaded, path: Path) -> Configuration:

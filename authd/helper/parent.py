@@ -20,7 +20,7 @@ from authd.unix.sockets import peer_credentials
 
 log = logging.getLogger(__name__)
 
-HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
 SELDOM = 60.0  # seconds between two lines about the same kind of refusal
 
 
@@ -36,12 +36,13 @@ class Helper:
         max_workers: int,
         orphan_deadline: float,
         reload: Callable[[], None],
+        look: Callable[[], None] = lambda: None,
         lifeline: int | None = None,
     ) -> None:
-        """`caller_uid` alone may connect; `reload` is called at SIGHUP. `orphan_deadline`: seconds that what a check
-        left behind may live.
+        """`caller_uid` alone may connect; `reload` is called at SIGHUP, `look` at SIGUSR1.
 
-        `lifeline` is a pipe whose end means that this process has to end too.
+        `orphan_deadline`: seconds that what a check left behind may live. `lifeline` is a pipe whose end means that
+        this process has to end too.
         """
         self._poll = select.epoll()
         self._pool = Pool(partial(_work_undisturbed, work), self._poll, orphan_deadline)
@@ -51,10 +52,11 @@ class Helper:
         self._caller_uid = caller_uid
         self.max_workers = max_workers
         self._reload = reload
+        self._look = look
         self._lifeline = lifeline
         self._told: dict[str, float] = {}  # when which refusal was told last
         self._stopping = False
-        self._told_to_reload = False
+        self._asked_for: Callable[[], None] | None = None
 
     def run(self) -> int:
         """Serve until SIGTERM, SIGINT or the end of the lifeline; give the exit status."""
@@ -78,7 +80,9 @@ class Helper:
         if number in (signal.SIGTERM, signal.SIGINT):
             self._stop()
         elif number == signal.SIGHUP:
-            self._told_to_reload = True
+            self._asked_for = self._reload
+        elif number == signal.SIGUSR1:
+            self._asked_for = self._asked_for or self._look
 
     def _stop(self) -> None:
         self._stopping = True
@@ -93,9 +97,9 @@ class Helper:
             for descriptor, _ in self._poll.poll(self._pool.patience()):
                 events.get(descriptor, partial(self._pool.front_has_gone, descriptor))()
             self._pool.tidy()
-            if self._told_to_reload:
-                self._told_to_reload = False
-                self._reload()
+            if self._asked_for is not None:
+                asked_for, self._asked_for = self._asked_for, None
+                asked_for()
                 _freeze_anew()
 
     def _accept(self) -> None:

@@ -10,7 +10,7 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from errno import EBADF
@@ -54,11 +54,16 @@ class Worker:
         connection: socket.socket,
         configurations: Mapping[bytes, Configuration],
         frame_deadline: float = FRAME_DEADLINE,
+        is_outdated: Callable[[], None] = lambda: None,
     ) -> None:
-        """`configurations`: what this side has read, by its digest; the front names one. `connection` blocks."""
+        """`configurations`: what this side has read, by its digest; the front names one. `connection` blocks.
+
+        `is_outdated` is called where the front names another.
+        """
         self._connection = connection
         self._configurations = configurations
         self._frame_deadline = frame_deadline
+        self._is_outdated = is_outdated
         self._buffer = bytearray()
         self._checks = 0
         self._timer = KillTimer()
@@ -78,6 +83,7 @@ class Worker:
                 raise FrameError("expected Hello")
             configuration = self._configurations.get(hello.configuration)
             if configuration is None:
+                self._is_outdated()
                 self._send(_refusal(OTHER_CONFIGURATION))  # the front says so, if it does not end with a reload of both
             elif (backend := configuration.backends.get(hello.backend)) is None:
                 reason = f"the helper has no backend {hello.backend}"

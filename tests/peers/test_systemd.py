@@ -199,6 +199,19 @@ def test_a_reload_takes_the_helpers_along_and_fails_where_the_file_is_wrong(mana
     configure(manager, SETTINGS)
 
 
+def test_a_reload_of_the_front_alone_has_the_helpers_read_the_file_too(manager: Systemd) -> None:
+    before = [manager.main_pid(f"authd-{name}.service") for name in ("shadow", "pam")]
+    configure(manager, SETTINGS.replace("[cache]", '[helper]\ncheck_deadline = "6s"\n\n[cache]'))
+
+    manager.run("authd", "reload")
+
+    assert [asked(manager, "imap"), asked(manager, "pop")] == [OK, OK]
+    assert [manager.main_pid(f"authd-{name}.service") for name in ("shadow", "pam")] == before
+    configure(manager, SETTINGS)
+    manager.run("authd", "reload")
+    assert [asked(manager, "imap"), asked(manager, "pop")] == [OK, OK]
+
+
 def test_a_front_that_hangs_is_replaced_and_who_waits_is_answered(manager: Systemd) -> None:
     before = manager.main_pid("authd.service")
 
