@@ -25,6 +25,7 @@ for package; do case " {packages} " in *" $package "*) ;; *) echo "$package: not
 _SYSTEMCTL = """#!/bin/sh
 case "$*" in
 "restart postfix") postfix stop; exec postfix start ;;
+"reload postfix") exec postfix reload ;;
 "disable --now saslauthd") ;;
 *) exit 1 ;;
 esac
