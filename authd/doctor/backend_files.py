@@ -13,7 +13,7 @@ from authd.doctor.access import READ, Account, account, barred, group_name, may
 from authd.doctor.finding import Check, Finding, word
 from authd.doctor.own import Own
 from authd.doctor.sight import Sight
-from authd.doctor.units import is_booted, settings_of
+from authd.doctor.units import SERVICE, is_booted, settings_of
 from authd_backends.pam import stacks
 from authd_backends.pam.backend import PamOptions
 
@@ -97,7 +97,7 @@ def _let_read(sight: Sight, path: Path, status: os.stat_result, who: Account, ba
     if group not in who.gids:
         steps.append(f"usermod -aG {word(group_name(group))} {word(who.name)}")
         if is_booted(sight):
-            steps.append("systemctl restart authd.service")
+            steps.append(f"systemctl restart {SERVICE}")
     return " && ".join(steps)
 
 
@@ -106,7 +106,7 @@ def _front(sight: Sight, loaded: Loaded) -> Account | None:
     who = account(loaded.settings.server.user)
     if who is None:
         return None
-    names = " ".join(settings_of(sight, "authd.service", "SupplementaryGroups")).split()
+    names = " ".join(settings_of(sight, SERVICE, "SupplementaryGroups")).split()
     added = {gid for gid in map(_gid, names) if gid is not None}
     return Account(who.name, who.uid, who.gid, who.gids | added)
 

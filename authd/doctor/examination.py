@@ -8,6 +8,7 @@ from authd.doctor.cyrus import check_cyrus, conf_that_counts
 from authd.doctor.daemons import check_daemons
 from authd.doctor.doors import check_oracles
 from authd.doctor.finding import Check, Finding, Report
+from authd.doctor.helper_units import check_helper_units
 from authd.doctor.main_cf import CONFIG_DIRECTORY, Postfix, read_postfix
 from authd.doctor.own import Own, check_own, read_own
 from authd.doctor.postfix import asking_services, check_postfix
@@ -22,7 +23,7 @@ def examine(sight: Sight, config: Path | None, postfix_directory: Path | None) -
     postfix = read_postfix(sight, postfix_directory or CONFIG_DIRECTORY)
     findings = [*check_own(own)]
     if postfix_directory is None:
-        findings += [*check_units(sight), *check_backends(sight, own)]
+        findings += [*check_units(sight), *check_helper_units(sight, own), *check_backends(sight, own)]
     elif postfix is None:
         findings += _no_postfix(sight, postfix_directory)
     findings += [*check_daemons(sight, own), *check_oracles(sight, own, postfix)]

@@ -12,6 +12,7 @@ class Check(StrEnum):
     CONFIGURATION = "configuration"  # authd.toml cannot be used
     CONFIGURATION_MODE = "configuration-mode"  # everybody may read its secrets
     UNIT = "unit"  # systemd will not start authd
+    HELPER_UNIT = "helper-unit"  # nor the helper that a backend needs
     SASLAUTHD = "saslauthd"  # Cyrus's daemon runs, or will, at the same socket
     NOT_ANSWERING = "not-answering"
     ORACLE = "oracle"  # everybody on the machine may try passwords

@@ -9,12 +9,11 @@ from authd.config.settings import ListenerSettings
 from authd.doctor.finding import word
 from authd.doctor.own import Own
 from authd.doctor.sight import Sight
-from authd.doctor.units import unit_files
+from authd.doctor.units import SERVICE, SOCKET, is_booted, unit_files
 from authd_backends.kinds import quoted
 
-_SOCKET_UNIT = "authd.socket"
-_DROP_IN = f"/etc/systemd/system/{_SOCKET_UNIT}.d"
-_RESTART = f"systemctl daemon-reload && systemctl restart {_SOCKET_UNIT} authd.service"
+_DROP_IN = f"/etc/systemd/system/{SOCKET}.d"
+_RESTART = f"systemctl daemon-reload && systemctl restart {SOCKET} {SERVICE}"
 
 
 def listener_at(sight: Sight, own: Own, real: Path) -> ListenerSettings | None:
@@ -38,14 +37,14 @@ def identity(real: Path) -> tuple[int, int] | None:
 
 def listen_at(sight: Sight, own: Own, path: Path) -> str:
     """Give the command by which authd listens there too; empty where no file says where it listens."""
-    if unit_files(sight, _SOCKET_UNIT):
-        return _drop_in("chroot", f"ListenStream={path}")
+    folder = f"install -d -o root -g {SASL_GROUP} -m 0710 {word(path.parent)}"
+    if is_booted(sight) and unit_files(sight, SOCKET):
+        return f"{folder} && {_drop_in('chroot', f'ListenStream={path}')}"
     if own.loaded is None or own.path is None:
         return ""
     lines = ["", "[[listeners]]", f"path = {quoted(str(path))}", f"group = {quoted(SASL_GROUP)}"]
     if ("listeners", 1) not in lines_of_keys(own.loaded.content.decode()):  # one that is named replaces the default
         lines += ["", "[[listeners]]", f"path = {quoted(str(SYSTEM_SOCKET))}", f"group = {quoted(SASL_GROUP)}"]
-    folder = f"install -d -o root -g {SASL_GROUP} -m 0710 {word(path.parent)}"
     written = rf"printf '%s\n' {' '.join(map(word, lines))} >> {word(own.path)}"
     return f"{folder} && {written} && authd reload --config {word(own.path)}"
 
@@ -57,7 +56,7 @@ def _drop_in(name: str, *lines: str) -> str:
 
 def give_group(sight: Sight, own: Own, listener: ListenerSettings) -> str:
     """Give the start of a command that opens the socket to the group, now and at the next start."""
-    if unit_files(sight, _SOCKET_UNIT):
+    if is_booted(sight) and unit_files(sight, SOCKET):
         return f"{_drop_in('group', f'SocketGroup={SASL_GROUP}', 'SocketMode=0660')} && "
     path = word(listener.path)
     return f"chgrp {SASL_GROUP} {path} && chmod 0660 {path} && {_keep_group(own, listener)}"

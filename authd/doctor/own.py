@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from authd.config.default import SYSTEM_SOCKET, default_listener
+from authd.config.default import SASL_GROUP, SYSTEM_SOCKET, default_listener
 from authd.config.errors import ConfigError
 from authd.config.load import CONFIG_FILE, Loaded, load
 from authd.config.notices import readable_secrets
@@ -15,6 +15,7 @@ from authd.config.settings import ListenerSettings
 from authd.doctor.access import account, group_name
 from authd.doctor.finding import Check, Finding, word
 from authd.doctor.sight import Sight
+from authd.doctor.units import SOCKET, is_booted, streams_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,21 @@ def read_own(sight: Sight, path: Path | None) -> Own:
     asked = path or CONFIG_FILE
     if _may_not_be_read(asked):
         sight.miss(asked, PermissionError(13, "Permission denied"))
-        return Own(None, (default_listener(),))
+        return Own(None, _listeners(sight, (default_listener(),)))
     try:
         loaded = load(path)
     except ConfigError as error:
         return Own(None, (), tuple(error.problems))
     if loaded.path is None and os.geteuid() != 0 and sight.is_there(SYSTEM_SOCKET):
         return Own(loaded, (default_listener(),))  # root's runs on its own embedded default
-    return Own(loaded, loaded.settings.listeners)
+    return Own(loaded, _listeners(sight, loaded.settings.listeners))
+
+
+def _listeners(sight: Sight, named: tuple[ListenerSettings, ...]) -> tuple[ListenerSettings, ...]:
+    """Add what systemd listens at for authd: it serves those that its own file does not name, too."""
+    given = streams_of(sight, SOCKET) if is_booted(sight) else []
+    known = {sight.real(listener.path) for listener in named}
+    return (*named, *(ListenerSettings(path=path, group=SASL_GROUP) for path in given if sight.real(path) not in known))
 
 
 def check_own(own: Own) -> Iterator[Finding]:

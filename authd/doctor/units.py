@@ -7,12 +7,14 @@ from pathlib import Path
 from authd.doctor.finding import Check, Finding
 from authd.doctor.sight import Sight
 
-UNITS = ("authd.socket", "authd.service")
-_DIRECTORIES = (
+SERVICE, SOCKET = "authd.service", "authd.socket"
+UNITS = (SOCKET, SERVICE)
+_DIRECTORIES = (  # systemd.unit(5), in its order
     "/etc/systemd/system",
     "/run/systemd/system",
     "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",
+    "/lib/systemd/system",
 )
 _ADMINISTRATOR = Path(_DIRECTORIES[0])
 
@@ -36,6 +38,11 @@ def settings_of(sight: Sight, unit: str, name: str) -> Iterator[str]:
     """Give the values that a unit and its drop-ins have for a setting."""
     for file in unit_files(sight, unit):
         yield from re.findall(rf"^{name}=[ \t]*(.*?)[ \t]*$", sight.text(file) or "", re.MULTILINE)
+
+
+def streams_of(sight: Sight, unit: str) -> list[Path]:
+    """Give the Unix sockets that a socket unit listens at."""
+    return [Path(value) for value in settings_of(sight, unit, "ListenStream") if value.startswith("/")]
 
 
 def is_enabled(sight: Sight, unit: str) -> bool:
