@@ -28,7 +28,10 @@ def helpers(backends: Mapping[str, BackendSettings | None]) -> Iterator[Finding]
         if backend is None or backend.helper is None or backend.options is None:
             continue
         if backend_type(backend.type).placement is not Placement.HELPER:
-            yield Finding(("backends", name, "helper"), f"expected nothing: {backend.type} runs without one")
+            got = shown(str(backend.helper))
+            yield Finding(
+                ("backends", name, "helper"), f"expected none, since {backend.type} runs without one, got {got}"
+            )
 
 
 def listeners(entries: Sequence[ListenerSettings | None]) -> Iterator[Finding]:

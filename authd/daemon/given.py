@@ -32,10 +32,10 @@ class Given:
 
     def open(self, path: Path) -> PlainSocket | None:
         """Give the socket that was given for this path, to be closed like any other; None where there is none."""
-        if not self.has(path):
+        found = self._descriptors.get(_resolved(path))
+        if found is None:
             return None
-        _, descriptor = self._descriptors[_resolved(path)]
-        listening = socket.socket(fileno=os.dup(descriptor))
+        listening = socket.socket(fileno=os.dup(found[1]))
         listening.setblocking(False)
         return PlainSocket(listening, path)
 

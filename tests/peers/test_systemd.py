@@ -280,6 +280,19 @@ def test_setuid_conf_lets_pam_modules_become_the_user(manager: Systemd) -> None:
     assert asked(manager, "imap") == OK
 
 
+def test_a_secret_comes_as_a_credential_that_only_root_can_read_on_disk(manager: Systemd) -> None:
+    manager.run("systemctl", "reset-failed", "authd.service")  # the starts of the tests before
+    manager.path("/etc/authd/secret").write_text(f"alice:{HASH}\n")
+    manager.path("/etc/authd/secret").chmod(0o600)
+    manager.add_drop_in("authd.service", "[Service]\nLoadCredential=users:/etc/authd/secret\n")
+    configure(manager, SETTINGS.replace("/etc/authd/users", "/run/credentials/authd.service/users"))
+
+    manager.run("systemctl", "restart", "authd.service")
+
+    assert [asked(manager), asked(manager, password="guess")] == [OK, NO]
+    configure(manager, SETTINGS)
+
+
 def test_network_conf_lets_the_front_show_its_metrics_at_a_port(manager: Systemd, box: Box) -> None:
     manager.run("systemctl", "reset-failed", "authd.service")  # the starts of the tests before
     configure(manager, f'{SETTINGS}[metrics]\nlisten = "127.0.0.1:9479"\n')

@@ -121,4 +121,5 @@ def test_what_runs_without_a_helper_can_name_none(users: Box) -> None:
 
     refused = users.run([*AUTHD, "check", "--config", CONFIGURATION], expect=2)
 
-    assert "backends.users.helper: expected nothing: passwd-file runs without one" in refused.stdout + refused.stderr
+    told = f'backends.users.helper: expected none, since passwd-file runs without one, got "{PAM}"'
+    assert told in refused.stdout + refused.stderr

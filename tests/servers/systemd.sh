@@ -35,5 +35,6 @@ pivot_root . old
 cd /
 umount -l /old
 rmdir /old
+mount --make-rshared / # credentials come into a service by propagation
 exec env -i container=box PATH=/usr/sbin:/usr/bin SYSTEMD_UNIT_PATH=/etc/systemd/system \
     /usr/lib/systemd/systemd --system --unit=box.target --log-level=info --log-target=console --show-status=no
