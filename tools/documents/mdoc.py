@@ -13,7 +13,7 @@ _MARKED = re.compile(r"(`+)(.+?)\1")
 def escaped(text: str) -> str:
     """Give text in which nothing is an instruction to roff."""
     text = re.sub(r"[\\`'-]", lambda found: _CHARACTERS[found[0]], text)
-    return re.sub(r"^\.", r"\\&.", text)
+    return _not_a_request(text)
 
 
 def prose(markdown: str) -> str:
@@ -23,7 +23,8 @@ def prose(markdown: str) -> str:
         pieces += [_plain(markdown[end : marked.start()]), f"\\fB{escaped(marked[2])}\\fP"]
         end = marked.end()
     text = "".join([*pieces, _plain(markdown[end:])])
-    return re.sub(r"(?<=[a-z0-9)])([.;:?!]) (?=[A-Z`\\])", r"\1\n", text)  # a sentence begins a line
+    text = re.sub(r"(?<=[a-z0-9)])([.;:?!]) (?=[A-Z`\\])", r"\1\n", text)  # a sentence begins a line
+    return _not_a_request(text)
 
 
 def words(macro: str, *values: str) -> str:
@@ -39,7 +40,12 @@ def folded(lines: Iterable[str]) -> Iterator[str]:
         if in_display or line.startswith("."):
             yield line
         else:
-            yield from (re.sub(r"^\.", r"\\&.", each) for each in _wrapped(line))
+            yield from map(_not_a_request, _wrapped(line))
+
+
+def _not_a_request(text: str) -> str:
+    """A line that begins with a dot would be one to roff."""
+    return re.sub(r"^\.", r"\\&.", text, flags=re.MULTILINE)
 
 
 def _wrapped(line: str) -> list[str]:
@@ -47,7 +53,9 @@ def _wrapped(line: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return text.replace("\\", "\\e").replace("'", "\\(aq")
+    """Give text whose hyphens, but for those within words, are the character of options and paths."""
+    text = re.sub(r"[\\`']", lambda found: _CHARACTERS[found[0]], text)
+    return re.sub(r"(?<!\w)-|-(?!\w)", r"\\-", text)
 
 
 def _argument(text: str) -> str:
