@@ -80,7 +80,7 @@ def parse(words: Sequence[str]) -> Flags | Asked:
     values = dict(found)
     return Flags(
         mechanism=_mechanism(values["-a"]),
-        option=values.get("-O"),
+        option=_utf8("-O", values["-O"]) if "-O" in values else None,
         directory=_directory(values.get("-m", str(_DIRECTORY))),
         processes=_number("-n", values.get("-n", "5"), least=0),
         joins_realm="-r" in values,
@@ -106,7 +106,16 @@ def _mechanism(name: str) -> Mechanism:
 def _directory(text: str) -> Path:
     if not text.startswith("/"):
         raise FlagsError(f"-m: expected an absolute path, got {text!a}")
-    return Path(text)
+    return Path(_utf8("-m", text))
+
+
+def _utf8(flag: str, text: str) -> str:
+    """What authd.toml is to hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # surrogateescape's, for other bytes
+        raise FlagsError(f"{flag}: expected UTF-8, got {text!a}") from None
+    return text
 
 
 def _number(flag: str, text: str, least: int) -> int:

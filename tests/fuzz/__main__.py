@@ -67,7 +67,8 @@ def _keep(name: str) -> None:
 
 def _one(name: str, *options: str) -> str:
     command = [sys.executable, "-m", "tests.fuzz.one", name, *options]
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False).stderr
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    return done.stdout + done.stderr  # atheris's tracebacks, libFuzzer's figures
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from authd.control.messages import MAX_COMMAND
 from authd.helper.frames import MAX_FRAME
 from authd.observe.http import MAX_HEAD
 from authd.protocols.pwcheck import MAX_REQUEST
-from tests.fuzz import messages, settings, stores
+from tests.fuzz import messages, predecessors, settings, stores
 
 
 class Harness(NamedTuple):
@@ -33,6 +33,10 @@ HARNESSES: Mapping[str, Harness] = {
         Harness(settings.configuration, 1 << 15),
         Harness(settings.toml_lines, 1 << 15),
         Harness(settings.saslauthd_conf, 1 << 17),
+        Harness(predecessors.saslauthd_flags, 1 << 15),
+        Harness(predecessors.saslauthd_defaults, 1 << 16),
+        Harness(predecessors.postfix, 1 << 15),
+        Harness(predecessors.smtpd, 1 << 15),
         Harness(settings.sql_query, 1 << 15),
         Harness(settings.template, 1 << 15),
     )

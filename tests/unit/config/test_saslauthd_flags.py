@@ -104,6 +104,8 @@ def test_what_is_no_command_line_is_told_with_the_usage(words: str, text: str) -
     ("words", "text"),
     [
         ("-a pam -m run", "-m: expected an absolute path, got 'run'"),
+        ("-a pam -m /r\udcff", r"-m: expected UTF-8, got '/r\udcff'"),
+        ("-a ldap -O /r\udcff", r"-O: expected UTF-8, got '/r\udcff'"),
         ("-a pam -n -1", "-n: expected a number of at least 0, got '-1'"),
         ("-a pam -s 0", "-s: expected a number of at least 1, got '0'"),
         ("-a pam -t many", "-t: expected a number of at least 1, got 'many'"),
