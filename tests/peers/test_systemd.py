@@ -81,6 +81,8 @@ def test_the_units_say_nothing_that_systemd_does_not_understand(box: Box) -> Non
     units = [*sorted(UNITS.glob("*.service")), *sorted(UNITS.glob("*.socket"))]
     for unit in units:
         box.write(f"/etc/systemd/system/{unit.name}", unit.read_text())
+    for drop_in in UNITS.glob("drop-ins/*.conf"):
+        box.write(f"/etc/systemd/system/authd-pam.service.d/{drop_in.name}", drop_in.read_text())
 
     told = box.run(["systemd-analyze", "verify", "--man=no", *(f"/etc/systemd/system/{unit.name}" for unit in units)])
 
@@ -99,7 +101,7 @@ def test_the_units_say_nothing_that_systemd_does_not_understand(box: Box) -> Non
         ("authd-pam", "setuid", 1.6),
     ],
 )
-def test_the_exposure_is_what_the_document_says(box: Box, service: str, drop_in: str, bound: float) -> None:
+def test_the_exposure_is_at_most_what_the_document_says(box: Box, service: str, drop_in: str, bound: float) -> None:
     directory = f"/run/measured/{service}-{drop_in}"
     box.write(f"{directory}/{service}.service", (UNITS / f"{service}.service").read_text())
     box.write(f"{directory}/{service}.socket", (UNITS / f"{service}.socket").read_text())
@@ -111,7 +113,7 @@ def test_the_exposure_is_what_the_document_says(box: Box, service: str, drop_in:
 
     found = re.search(r"exposure level for \S+: ([0-9.]+)", told)
     assert found is not None
-    assert float(found[1]) == bound, told
+    assert float(found[1]) <= bound, told
 
 
 @pytest.fixture(scope="module")
