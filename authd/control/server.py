@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any
 
 from authd.control.access import ADMIN_GROUP, may_ask
@@ -18,11 +19,11 @@ from authd.control.messages import (
     failed,
 )
 from authd.decide.chain import where_raised
+from authd.server.reception import Reception
 from authd.unix.sockets import peer_credentials
 
 MAX_CALLERS = 8
 DEADLINE = 5.0  # seconds for a caller to say what it wants, and again to take the answer
-PAUSE = 0.1  # seconds without accepting when the system has nothing left to accept with
 BUSY = failed(f"expected at most {MAX_CALLERS} callers at once", Failure.BUSY)
 
 log = logging.getLogger(__name__)
@@ -38,42 +39,26 @@ class ControlServer:
         admin_gid: int | None,
     ) -> None:
         """`listening` does not block. What `answer` raises but MessageError is a defect."""
-        self._socket = listening
         self._answer = answer
         self._admin_gid = admin_gid
         self._loop = asyncio.get_running_loop()
-        self._callers: set[asyncio.Task[None]] = set()
-        self._accepting: asyncio.Task[None] | None = None
+        self._reception = Reception(listening, self._admit)
 
     def start(self) -> None:
-        self._accepting = self._loop.create_task(self._accept())
+        self._reception.start()
 
     def stop(self) -> None:
         """Take in nobody more; who is there is answered, also by the command that stops us."""
-        if self._accepting is not None:
-            self._accepting.cancel()
+        self._reception.close()
 
-    async def _accept(self) -> None:
-        with self._socket:  # closed here, when the loop has let go of its number
-            while True:
-                try:
-                    caller, _ = await self._loop.sock_accept(self._socket)
-                except OSError:
-                    await asyncio.sleep(PAUSE)
-                    continue
-                task = self._loop.create_task(self._serve(caller, is_one_too_many=len(self._callers) >= MAX_CALLERS))
-                self._callers.add(task)
-                task.add_done_callback(self._callers.discard)
-                await asyncio.sleep(0)  # or a flood of callers would keep the loop here
+    def _admit(self, caller: socket.socket) -> Coroutine[Any, Any, None]:
+        return self._serve(caller, is_one_too_many=len(self._reception) >= MAX_CALLERS)
 
     async def _serve(self, caller: socket.socket, *, is_one_too_many: bool) -> None:
-        with caller:
-            try:
-                answer = BUSY if is_one_too_many else await self._answer_to(caller)
-                async with asyncio.timeout(DEADLINE):
-                    await self._loop.sock_sendall(caller, _bounded(answer))
-            except OSError:  # it has gone, or took too long
-                pass
+        with suppress(OSError):  # it has gone, or took too long
+            answer = BUSY if is_one_too_many else await self._answer_to(caller)
+            async with asyncio.timeout(DEADLINE):
+                await self._loop.sock_sendall(caller, _bounded(answer))
 
     async def _answer_to(self, caller: socket.socket) -> Mapping[str, Any]:
         if not may_ask(caller, self._admin_gid):

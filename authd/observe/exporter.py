@@ -3,17 +3,17 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
-from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from authd.decide.chain import where_raised
 from authd.observe.http import MAX_HEAD, HttpError, Reply, decode, encode, reply_to
+from authd.server.reception import Reception
 
 MAX_CALLERS = 32  # at once; a newcomer takes the place of the one that came first
 DEADLINE = 5.0  # seconds for a caller to say what it wants, and again to take it
-PAUSE = 0.1  # seconds without accepting when the system has nothing left to accept with
 
 Page = Callable[[Mapping[str, str]], Awaitable[Reply]]  # takes the request's headers, their names in lower case
 
@@ -25,46 +25,22 @@ class Exporter:
 
     def __init__(self, listening: socket.socket, pages: Mapping[str, Page]) -> None:
         """`listening` does not block."""
-        self._socket = listening
         self._pages = pages
         self._loop = asyncio.get_running_loop()
-        self._callers: dict[asyncio.Task[None], None] = {}
         self._making = asyncio.Lock()  # one page at a time: many who ask at once do not get the loop many times over
-        self._accepting: asyncio.Task[None] | None = None
+        self._reception = Reception(listening, self._admit)
 
     def start(self) -> None:
-        self._accepting = self._loop.create_task(self._accept())
+        self._reception.start()
 
     def stop(self) -> None:
         """Close all, whatever is under way."""
-        for task in (self._accepting, *self._callers):
-            if task is not None:
-                task.cancel()
+        self._reception.stop()
 
-    async def _accept(self) -> None:
-        with self._socket:  # closed here, when the loop has let go of its number
-            while True:
-                try:
-                    caller, _ = await self._loop.sock_accept(self._socket)
-                except OSError:
-                    await asyncio.sleep(PAUSE)
-                    continue
-                self._take(caller)
-                await asyncio.sleep(0)  # to accept who waits already is no wait: newcomers would have the loop
-
-    def _take(self, caller: socket.socket) -> None:
-        if len(self._callers) >= MAX_CALLERS:
-            oldest = next(iter(self._callers))
-            oldest.cancel()
-            del self._callers[oldest]
-        task = self._loop.create_task(self._serve(caller))
-        self._callers[task] = None
-        task.add_done_callback(partial(self._leave, caller))
-
-    def _leave(self, caller: socket.socket, task: asyncio.Task[None]) -> None:
-        """Close the connection, also of one that was cancelled before its first step."""
-        self._callers.pop(task, None)
-        caller.close()
+    def _admit(self, caller: socket.socket) -> Coroutine[Any, Any, None]:
+        if len(self._reception) >= MAX_CALLERS:
+            self._reception.drop_oldest()
+        return self._serve(caller)
 
     async def _serve(self, caller: socket.socket) -> None:
         with suppress(OSError):  # it has gone, or took too long
