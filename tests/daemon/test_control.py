@@ -5,6 +5,7 @@ import socket
 import stat
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,26 @@ SECRETS = ("right", "a-wrong-word", "another-word")
 
 @pytest.fixture
 def authd(tmp_path: Path) -> Iterator[Authd]:
+    with serving(tmp_path) as authd:
+        yield authd
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authd]:
+    """One of whom nothing is told that it would remember."""
+    with serving(tmp_path_factory.mktemp("shared")) as authd:
+        yield authd
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[Authd]:
     from authd_backends import Secret, hashes
 
     hash_ = hashes.new_hash(Secret(b"right"))
-    (tmp_path / "users").write_text(f"alice:{hash_}\nbob:{hash_}\n")
-    with running(tmp_path, CONFIGURATION) as running_:
-        yield running_
-        assert not any(secret in running_.log for secret in SECRETS)
+    (directory / "users").write_text(f"alice:{hash_}\nbob:{hash_}\n")
+    with running(directory, CONFIGURATION) as authd:
+        yield authd
+        assert not any(secret in authd.log for secret in SECRETS)
 
 
 def run(*words: str | Path, password: str = "") -> "subprocess.CompletedProcess[str]":
@@ -224,7 +238,8 @@ def test_explain_passes_the_throttle_and_says_so(authd: Authd, control: tuple[st
         (["throttle"], "usage: authd throttle"),
     ],
 )
-def test_wrong_use_is_told(control: tuple[str, Path], words: list[str], complaint: str) -> None:
+def test_wrong_use_is_told(shared: Authd, words: list[str], complaint: str) -> None:
+    control = ("--control", shared.socket.with_name("control"))
     done = run(*words, *(() if "--config" in words else control if len(words) > 1 else ()))
 
     assert done.returncode == 2
@@ -242,11 +257,11 @@ def test_an_absent_daemon_is_a_temporary_failure(tmp_path: Path, words: list[str
 
 
 @pytest.mark.parametrize("line", [b"", b"\n", b"status\n", b'{"command": "status"}', b'{"command":"x"}\n', b"\0" * 999])
-def test_garbage_and_half_a_message_are_answered_with_an_error(authd: Authd, tmp_path: Path, line: bytes) -> None:
-    answer = say(tmp_path / "control", line)
+def test_garbage_and_half_a_message_are_answered_with_an_error(shared: Authd, line: bytes) -> None:
+    answer = say(shared.socket.with_name("control"), line)
 
     assert answer["failure"] == "malformed"
-    assert ask(authd.socket, "alice", "right") == OK
+    assert ask(shared.socket, "alice", "right") == OK
 
 
 def test_a_message_without_an_end_is_refused_at_64_kib(authd: Authd, tmp_path: Path) -> None:
@@ -275,13 +290,6 @@ def test_more_callers_than_places_are_told_so_and_logins_go_on(
     assert busy.returncode == 75
     assert busy.stderr == f"authd: expected at most {MAX_CALLERS} callers at once\n"
     until(lambda: run("status", *control).returncode == 0, "a place for a caller")
-
-
-def test_a_caller_who_says_nothing_is_left_after_a_while(authd: Authd, tmp_path: Path) -> None:
-    client = connect(tmp_path / "control")
-    client.sendall(b'{"command": ')
-
-    assert everything(client) == b""
 
 
 def test_a_caller_who_hangs_does_not_keep_it_from_stopping(authd: Authd, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -98,11 +98,24 @@ def mood(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def authd(tmp_path: Path, mood: Path) -> Iterator[Authd]:
-    write_sasldb(tmp_path / "sasldb2", USERS)
-    write_passwd_file(tmp_path / "users", USERS)
-    sockets, environment = ("mux", "metrics"), install(tmp_path / "site")
-    with running(tmp_path, CONFIGURATION, sockets=sockets, environment=environment, is_silent=True) as authd:
+    with serving(tmp_path) as authd:
         yield authd
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[Authd]:
+    write_sasldb(directory / "sasldb2", USERS)
+    write_passwd_file(directory / "users", USERS)
+    sockets, environment = ("mux", "metrics"), install(directory / "site")
+    with running(directory, CONFIGURATION, sockets=sockets, environment=environment, is_silent=True) as authd:
+        yield authd
+
+
+@pytest.fixture(scope="module")
+def shared_metrics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Of an authd that is asked for its metrics only."""
+    with serving(tmp_path_factory.mktemp("shared")) as authd:
+        yield authd.socket.with_name("metrics")
 
 
 @pytest.fixture
@@ -248,8 +261,8 @@ def test_a_backend_without_a_probe_is_down_while_all_it_answers_are_outages(
         (b"GET /metrics?name[]=x HTTP/1.0\r\n\r\n", 200),
     ],
 )
-def test_what_is_no_scrape_is_told_so(authd: Authd, metrics: Path, request_: bytes, status: int) -> None:
-    assert said(connect(metrics), request_).status == status
+def test_what_is_no_scrape_is_told_so(shared_metrics: Path, request_: bytes, status: int) -> None:
+    assert said(connect(shared_metrics), request_).status == status
 
 
 def test_who_says_nothing_keeps_nobody_from_scraping(authd: Authd, metrics: Path) -> None:

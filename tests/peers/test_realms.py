@@ -47,6 +47,13 @@ def test_saslauthd_s_r_is_a_form_of_the_login(box: Box) -> None:
     assert codes == [235, 535, 535, 235]
 
 
+@pytest.fixture(scope="module")
+def with_local_domain(box: Box) -> Iterator[Postfix]:
+    users = {"/etc/authd/local": ["alice"], "/etc/authd/hosted": ["carol@mail.example.net"]}
+    with serving(box, WITH_LOCAL_DOMAIN, users, smtpd_sasl_local_domain=SETTING) as postfix:
+        yield postfix
+
+
 @pytest.mark.parametrize(
     ("user", "expected"),
     [
@@ -58,7 +65,5 @@ def test_saslauthd_s_r_is_a_form_of_the_login(box: Box) -> None:
         ("alice@elsewhere.example", 535),
     ],
 )
-def test_a_local_domain_is_a_realm_of_its_own(box: Box, user: str, expected: int) -> None:
-    users = {"/etc/authd/local": ["alice"], "/etc/authd/hosted": ["carol@mail.example.net"]}
-    with serving(box, WITH_LOCAL_DOMAIN, users, smtpd_sasl_local_domain=SETTING) as postfix:
-        assert code(postfix, user) == expected
+def test_a_local_domain_is_a_realm_of_its_own(with_local_domain: Postfix, user: str, expected: int) -> None:
+    assert code(with_local_domain, user) == expected
