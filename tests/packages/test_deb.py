@@ -36,10 +36,19 @@ mkdir /run/.var /run/.var.work
 mount -t overlay -o lowerdir=/var,upperdir=/run/.var,workdir=/run/.var.work box /var
 mount -t tmpfs -o mode=0755 box /var/spool
 """
+# Sets links, and of all else writes down what it was told: no systemd runs in the box.
+SYSTEMCTL = """#!/bin/sh
+case " $* " in
+    *" --root="*) exec /usr/bin/systemctl "$@" ;;
+    *" is-enabled "*) ls /etc/systemd/system/*.wants/"${*##* }" >/dev/null 2>&1 && echo enabled ;;
+    *" is-active "*) grep -qxF "${*##* }" /run/active ;;
+    *) printf '%s\\n' "$*" >>/run/told ;;
+esac
+"""
 FILES = r"""
-find /etc /usr /var /run -xdev \( -path '/run/.*' -o -path /run/lock -o -path '/run/*.log' -o -path /usr/local \
-    -o -path /var/lib/dpkg -o -path /var/cache -o -path /var/log -o -path /var/tmp -o -name __pycache__ \) -prune \
-    -o ! -type d -printf '%p %M %u:%g %l\n' | sort
+find /etc /usr /var /run -xdev \( -path '/run/.*' -o -path /run/lock -o -path '/run/*.log' -o -path /run/told \
+    -o -path /usr/local -o -path /var/lib/dpkg -o -path /var/cache -o -path /var/log -o -path /var/tmp \
+    -o -name __pycache__ \) -prune -o ! -type d -printf '%p %M %u:%g %l\n' | sort
 find /var/spool
 """
 ACCOUNTS = re.compile(r"/etc/(passwd|group|g?shadow|\.pwd\.lock)\b")
@@ -48,6 +57,10 @@ ACCOUNTS = re.compile(r"/etc/(passwd|group|g?shadow|\.pwd\.lock)\b")
 @pytest.fixture(scope="module")
 def machine(box: Box) -> Box:
     box.run(["sh", "-ec", OWN_VAR])
+    box.run(["rm", "-f", "/usr/sbin/policy-rc.d"])  # images have one, so that nothing is started in them
+    box.write("/usr/local/sbin/systemctl", SYSTEMCTL, mode=0o755)
+    box.make_directory("/run/systemd/system")  # as where systemd runs
+    box.write("/run/active", "")
     return box
 
 
@@ -124,6 +137,13 @@ def test_the_libraries_that_it_suggests_are_those_of_the_extras(deb: Path) -> No
     assert set(re.findall(r"python3-([\w-]+)", offered)) == {debian.get(name, name) for name in libraries}
 
 
+def test_the_document_names_the_packages_that_are_built(deb: Path, wheel: Path) -> None:
+    document = (CHECKOUT / "docs/packages.md").read_text()
+
+    assert f"./dist/{deb.name}\n" in document
+    assert f"dist/{wheel.name}\n" in document
+
+
 def test_what_its_configuration_leaves_commented_out_is_right_too() -> None:
     shipped = (CHECKOUT / "debian/authd.toml").read_text()
     everything = re.sub(r"^#(?! |$)", "", shipped, flags=re.MULTILINE)
@@ -163,6 +183,10 @@ def test_installed_where_nobody_else_serves_it_is_enabled(installed: Box) -> Non
     assert _enabled(installed) == ["multi-user.target.wants/authd.service", "sockets.target.wants/authd.socket"]
 
 
+def test_installed_it_is_started_without_the_helpers(installed: Box) -> None:
+    assert _told(installed) == ["start authd.socket", "restart authd.service"]
+
+
 def test_installed_it_lets_in_who_was_added(installed: Box) -> None:
     _authd(installed, "user", "add", "alice", input="correct horse")
 
@@ -183,6 +207,9 @@ def daemon(installed: Box) -> Process:
 
 @pytest.fixture(scope="module")
 def upgraded(installed: Box, daemon: Process, next_deb: Path) -> Box:
+    """Where a helper runs, too."""
+    installed.write("/run/active", "authd.socket\nauthd.service\nauthd-pam.socket\nauthd-pam.service\n")
+    _told(installed)
     _dpkg(installed, "--install", next_deb)
     return installed
 
@@ -190,6 +217,16 @@ def upgraded(installed: Box, daemon: Process, next_deb: Path) -> Box:
 def test_upgraded_it_has_kept_configuration_users_and_the_running_daemon(upgraded: Box) -> None:
     assert upgraded.read(CONFIGURATION).endswith("# mine\n")
     assert _authd(upgraded, "test", "-u", "alice", "-p", "correct horse") == '0: OK "Success."\n'
+
+
+def test_upgraded_it_has_restarted_what_ran_and_no_socket(upgraded: Box) -> None:
+    """Who asks meanwhile waits at the socket."""
+    told = _told(upgraded)
+
+    assert [line for line in told if not line.startswith("start ")] == [
+        "restart authd-pam.service",
+        "restart authd.service",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +240,13 @@ def test_removed_it_has_left_configuration_and_users(removed: Box) -> None:
     assert not removed.path("/usr/bin/authd").exists()
     assert removed.read(CONFIGURATION).endswith("# mine\n")
     assert "alice:" in removed.read(USERS)
+
+
+def test_removed_it_has_stopped_sockets_and_services(removed: Box) -> None:
+    (told,) = _told(removed)
+
+    assert told.split()[0] == "stop"
+    assert set(told.split()[1:]) == {path.name for path in (CHECKOUT / "systemd").glob("authd*.*")}
 
 
 @pytest.fixture(scope="module")
@@ -219,17 +263,19 @@ def test_purged_it_has_left_nothing_but_its_accounts(purged: Box, before: list[s
 @pytest.fixture(scope="module")
 def beside(purged: Box, deb: Path) -> Iterator[tuple[Box, str]]:
     """Installed where saslauthd is in use and a configuration is there; with what the installation said."""
+    purged.write("/run/active", "")
     purged.write("/etc/default/saslauthd-postfix", "START=yes\n")
     purged.write(CONFIGURATION, "# first\n")
     yield purged, _dpkg(purged, "--install", deb)
     _dpkg(purged, "--purge", NAME)
 
 
-def test_beside_a_saslauthd_it_is_not_enabled_and_says_so(beside: tuple[Box, str]) -> None:
+def test_beside_a_saslauthd_it_is_neither_enabled_nor_started_and_says_so(beside: tuple[Box, str]) -> None:
     box, said = beside
 
     assert "saslauthd is in use here, so authd is not started" in said
     assert _enabled(box) == []
+    assert _told(box) == []
 
 
 def test_a_configuration_that_was_there_first_stays(beside: tuple[Box, str]) -> None:
@@ -260,6 +306,13 @@ def _rights(box: Box, path: str) -> str:
 
 def _files(box: Box) -> list[str]:
     return [line for line in box.run(["sh", "-c", FILES]).stdout.splitlines() if not ACCOUNTS.match(line)]
+
+
+def _told(box: Box) -> list[str]:
+    """What systemctl was told since this was asked last, but for reading the units anew."""
+    told = box.run(["sh", "-c", "cat /run/told 2>/dev/null; rm -f /run/told"]).stdout
+    lines = [re.sub(r"--(quiet|system) ", "", line) for line in told.splitlines()]
+    return [line for line in lines if line != "daemon-reload"]
 
 
 def _enabled(box: Box) -> list[str]:
