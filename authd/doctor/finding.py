@@ -73,16 +73,16 @@ def printable(text: str) -> str:
 
 
 def word(text: object) -> str:
-    """Quote for sh, as one word that prints.
+    """Quote for sh, as one word that prints. Newlines at its end are lost: a shell drops them from what a command says.
 
-    >>> word("/run/a b"), word("a\\n")
-    ("'/run/a b'", '"$(printf \\'a\\\\012.\\')"')
+    >>> word("/run/a b"), word("a\\nb")
+    ("'/run/a b'", '"$(printf \\'a\\\\012b\\')"')
     """
     plain = str(text)
     if plain.isprintable():
         return shlex.quote(plain)
     octal = "".join(_octal(byte) for byte in plain.encode("utf-8", "surrogateescape"))
-    return f"\"$(printf '{octal}.')\""
+    return f"\"$(printf '{octal}')\""
 
 
 def _octal(byte: int) -> str:
