@@ -87,6 +87,7 @@ def test_the_units_say_nothing_that_systemd_does_not_understand(box: Box) -> Non
     told = box.run(["systemd-analyze", "verify", "--man=no", *(f"/etc/systemd/system/{unit.name}" for unit in units)])
 
     assert "authd" not in told.stderr
+    box.run(["rm", "-r", "/etc/systemd/system/authd-pam.service.d"])
 
 
 @pytest.mark.parametrize(
