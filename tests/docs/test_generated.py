@@ -1,7 +1,6 @@
 """What `make man` writes: manual pages, the reference of keys, completion."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from tools.documents.commands import every, program
 from tools.documents.keys import tables
 
 DOCUMENTS = documents()
-PAGES = sorted(path for path in DOCUMENTS if path.parent.name == "man")
 MANUAL = (ROOT / "docs/man/authd.8").read_text()
 
 
@@ -36,16 +34,6 @@ def test_every_option_and_argument_of_every_command_says_what_it_means() -> None
     assert [command.words[0] for command in program().commands] == list(COMMANDS)
     assert unsaid == []
     assert [command.words for command in commands if command.words and not command.options] == []
-
-
-@pytest.mark.parametrize("path", PAGES, ids=str)
-def test_groff_warns_of_nothing_in_a_page(path: Path) -> None:
-    command: list[str | Path] = ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", ROOT / path]
-
-    shown = subprocess.run(command, capture_output=True, text=True, check=True)
-
-    assert shown.stderr == ""
-    assert shown.stdout
 
 
 def test_every_variable_that_is_read_is_in_the_manual() -> None:

@@ -1,17 +1,14 @@
-"""Completion of the command line in the three shells themselves, and the manual under a second formatter."""
+"""Completion of the command line in the three shells themselves."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.servers.box import Box
+from tests.servers.box import CHECKOUT, Box
 
-PACKAGES = ("fish", "mandoc", "zsh")
+PACKAGES = ("fish", "zsh")
 
-CHECKOUT = Path(__file__).parents[2]
 COMPLETION = CHECKOUT / "contrib" / "completion"
-PAGES = sorted((CHECKOUT / "docs" / "man").iterdir())
 SCHEMES = {"argon2id", "bcrypt", "sha512-crypt", "yescrypt"}
 _BASH = """
 source "$1"; shift
@@ -74,10 +71,3 @@ def test_files_are_offered_where_a_file_belongs_and_nowhere_else(
 
     assert shell(box, "authd check --config /etc/authd/auth") == {"/etc/authd/authd.toml", "/etc/authd/authd.old"}
     assert shell(box, "authd explain --realm /etc/authd/auth") == set()
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_mandoc_finds_nothing_wrong_in_a_page(box: Box, page: Path) -> None:
-    found = box.run(["mandoc", "-T", "lint", "-W", "warning", page], expect=None)
-
-    assert (found.stdout, found.returncode) == ("", 0)
