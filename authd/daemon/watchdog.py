@@ -1,7 +1,7 @@
 """A login through our own sockets, as proof for the service manager that others are answered too.
 
-Four empty strings are sent, which no client's library sends, and the codec answers NO. What a restart would mend is
-not told away: an answer that does not come, or a socket that is gone. What it would not is logged, and told once.
+Four empty strings are sent, which no client's library sends, and the codec answers NO. An answer that does not come
+and a socket of ours that is gone end the feeding, since a restart mends them; anything else is logged once.
 """
 
 import asyncio

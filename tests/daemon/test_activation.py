@@ -54,6 +54,10 @@ def reload(directory: Path, expect: int = 0) -> str:
     return done.stdout + done.stderr
 
 
+def is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 def test_restarts_under_load_lose_and_refuse_no_login(tmp_path: Path) -> None:
     answers: list[bytes] = []
     done = threading.Event()
@@ -199,6 +203,7 @@ def test_the_watchdog_is_fed_for_as_long_as_the_loop_runs(tmp_path: Path) -> Non
         manager.wait_for("WATCHDOG=1")
 
         manager.process.send_signal(signal.SIGSTOP)
+        until(lambda: is_stopped(manager.process.pid), "it to stand still")
         manager.forget()
         assert not manager.hears("WATCHDOG=1", 2), "a process that is stopped says nothing"
         manager.process.send_signal(signal.SIGCONT)
