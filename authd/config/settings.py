@@ -105,7 +105,7 @@ class BackendSettings:
 
     name: str
     type: str
-    """What kind of backend it is, see below; a name that another distribution brings counts too."""
+    """What is asked, see below; other distributions may bring further types."""
     options: Any  # an instance of the backend's options_type
     deadline: Deadline = 5.0
     """For an answer of this backend; without the key never longer than `request_deadline`."""

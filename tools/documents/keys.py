@@ -11,7 +11,7 @@ from authd.config.settings import BackendSettings, Settings
 from authd.config.show import as_toml
 from authd_backends.kinds import Kind
 from authd_backends.options import kinds_of
-from authd_backends.registry import backend_type, known_types
+from authd_backends.registry import backend_type, expected_types, known_types
 
 _NO_KEYS = {"name", "options"}  # of BackendSettings: the heading, and what the type of the backend brings
 
@@ -63,8 +63,14 @@ def _keys(kind: type[Any]) -> tuple[Key, ...]:
     defaults = {each.name: each.default for each in fields(kind)}
     names = [name for name in kinds if kind is not BackendSettings or name not in _NO_KEYS]
     return tuple(
-        Key(name, kinds[name].expected, _default(kinds[name], defaults[name]), meanings[name]) for name in names
+        Key(name, _expected(kind, name, kinds[name]), _default(kinds[name], defaults[name]), meanings[name])
+        for name in names
     )
+
+
+def _expected(table: type[Any], name: str, kind: Kind) -> str:
+    """What the value may be; a backend's type is any string to its kind, since others may bring further ones."""
+    return expected_types().removeprefix("expected ") if (table, name) == (BackendSettings, "type") else kind.expected
 
 
 def _default(kind: Kind, default: Any) -> str:

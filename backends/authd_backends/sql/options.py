@@ -28,7 +28,7 @@ class QueryOptions:
     queries: tuple[str, ...] = ()
     """Several, in this order; the first that finds a row counts."""
     schema: str | None = None
-    """The ready query for the tables of a program, in place of one of your own."""
+    """The ready query for the tables of a program: see sql-schemas.md among the documents."""
     default_scheme: str | None = None
     """Of values that name no scheme and have the form of none."""
     weak_schemes: bool = False
