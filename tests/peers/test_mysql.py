@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from authd_backends import Client, LoopBackend, OptionError, Outcome, Unavailable, conformance
-from tests.servers.asking import asking, loop_backend
+from tests.servers import table
+from tests.servers.asking import asking, loop_backend, start_and_close
 from tests.servers.authd import SOCKET, Authd
 from tests.servers.box import Box
 from tests.servers.certificates import Authority
@@ -18,6 +19,7 @@ from tests.servers.client import ask as ask_daemon
 from tests.servers.mariadb import PACKAGES as PACKAGES
 from tests.servers.mariadb import MariaDB
 from tests.servers.process import wait_until
+from tests.servers.table import Installation, brought_back
 
 QUERY = "SELECT password, active, expires, login AS user FROM users WHERE login = :login"
 TABLES = """
@@ -217,12 +219,7 @@ def test_a_query_cannot_write(server: MariaDB) -> None:
 
 
 def started(server: MariaDB, **others: object) -> None:
-    backend: LoopBackend = loop_backend("mysql", options(server, **others))
-    with server.box.network():
-        try:
-            backend.start()
-        finally:
-            backend.close()
+    start_and_close(server.box, "mysql", options(server, **others))
 
 
 @pytest.mark.parametrize(
@@ -287,36 +284,10 @@ def test_a_server_without_tls_is_told_no_password(server: MariaDB, tmp_path: Pat
 # ── the contract ──
 
 
-class Installation:
-    """A table of one user; the server goes and comes."""
-
-    login = "alice"
-    realm = ""
-    password = b"correct horse"
-
-    def __init__(self, server: MariaDB) -> None:
-        self._server = server
-        server.execute("CREATE OR REPLACE TABLE mail.conformance (login VARCHAR(100) PRIMARY KEY, password TEXT)")
-        server.execute("INSERT INTO mail.conformance VALUES ('alice', '{PLAIN}correct horse')")
-
-    def backend(self) -> LoopBackend:
-        query = "SELECT password FROM conformance WHERE login = :login"
-        return loop_backend("mysql", options(self._server, query=query))
-
-    def set_password(self, password: bytes) -> None:
-        self._server.execute(f"UPDATE mail.conformance SET password = '{{PLAIN}}{password.decode()}'")
-
-    def take_away(self) -> None:
-        self._server.stop()
-
-    def bring_back(self) -> None:
-        self._server.start()
-
-
 @pytest.mark.parametrize("case", conformance.cases(), ids=lambda case: case.__name__)
 def test_conforms(case: conformance.Case, server: MariaDB) -> None:
-    try:
-        case(Installation(server))
-    finally:
-        if not server.process.running:
-            server.start()
+    def backend() -> LoopBackend:
+        return loop_backend("mysql", options(server, query=table.QUERY))
+
+    with brought_back(server):
+        case(Installation(server, lambda statements: server.execute(f"USE mail; {statements}"), backend))

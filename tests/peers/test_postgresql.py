@@ -10,11 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from authd_backends import Client, LoopBackend, OptionError, Outcome, conformance
-from tests.servers.asking import asking, loop_backend
+from tests.servers import table
+from tests.servers.asking import asking, loop_backend, start_and_close
 from tests.servers.box import Box
 from tests.servers.certificates import Authority
 from tests.servers.postgresql import PACKAGES as PACKAGES
 from tests.servers.postgresql import PostgreSQL
+from tests.servers.table import Installation, brought_back
 
 QUERY = "SELECT password, active, expires, login AS user FROM users WHERE login = :login"
 TABLES = """
@@ -209,12 +211,7 @@ def test_what_is_bound_arrives_as_it_was(server: PostgreSQL, logins: list[str]) 
 
 
 def started(server: PostgreSQL, **others: object) -> None:
-    backend: LoopBackend = loop_backend("postgresql", options(server, **others))
-    with server.box.network():
-        try:
-            backend.start()
-        finally:
-            backend.close()
+    start_and_close(server.box, "postgresql", options(server, **others))
 
 
 @pytest.mark.parametrize(
@@ -298,41 +295,10 @@ def test_a_server_without_tls_is_told_no_password(server: PostgreSQL, authority:
 # ── the contract ──
 
 
-class Installation:
-    """A table of one user; the server goes and comes."""
-
-    login = "alice"
-    realm = ""
-    password = b"correct horse"
-
-    def __init__(self, server: PostgreSQL) -> None:
-        self._server = server
-        self._run("DROP TABLE IF EXISTS conformance; CREATE TABLE conformance (login text PRIMARY KEY, password text)")
-        self._run(
-            "INSERT INTO conformance VALUES ('alice', '{PLAIN}correct horse'); GRANT SELECT ON conformance TO authd"
-        )
-
-    def backend(self) -> LoopBackend:
-        query = "SELECT password FROM conformance WHERE login = :login"
-        return loop_backend("postgresql", options(self._server, query=query))
-
-    def set_password(self, password: bytes) -> None:
-        self._run(f"UPDATE conformance SET password = '{{PLAIN}}{password.decode()}'")
-
-    def take_away(self) -> None:
-        self._server.stop()
-
-    def bring_back(self) -> None:
-        self._server.start()
-
-    def _run(self, statements: str) -> None:
-        self._server.execute(statements, "mail")
-
-
 @pytest.mark.parametrize("case", conformance.cases(), ids=lambda case: case.__name__)
 def test_conforms(case: conformance.Case, server: PostgreSQL) -> None:
-    try:
-        case(Installation(server))
-    finally:
-        if not server.process.running:
-            server.start()
+    def backend() -> LoopBackend:
+        return loop_backend("postgresql", options(server, query=table.QUERY))
+
+    with brought_back(server):
+        case(Installation(server, lambda statements: server.execute(statements, "mail"), backend))

@@ -39,6 +39,16 @@ def asking(box: Box, kind: str, options: Mapping[str, object]) -> Iterator[Ask]:
             backend.close()
 
 
+def start_and_close(box: Box, kind: str, options: Mapping[str, object]) -> None:
+    """Start a backend for what its start may raise."""
+    backend = loop_backend(kind, options)
+    with box.network():
+        try:
+            backend.start()
+        finally:
+            backend.close()
+
+
 class Login(NamedTuple):
     outcome: Outcome
     reason: str
