@@ -13,8 +13,8 @@ def conf_that_counts(sight: Sight, postfix: Postfix, service: Smtpd) -> SaslConf
     """Read the first of the places; libsasl2 passes over what it cannot open, and smtpd opens it as root."""
     for path in places_of_postfix(sight, postfix.config_directory, service.settings["smtpd_sasl_path"]):
         text = sight.text(path)
-        if text is not None:
-            return parse(path, text)
+        if text is not None or str(path) in sight.unseen:
+            return None if text is None else parse(path, text)
     return None
 
 
@@ -49,8 +49,8 @@ def check_cyrus(sight: Sight, postfix: Postfix, service: Smtpd) -> Iterator[Find
 
 
 def _no_conf(sight: Sight, postfix: Postfix, name: str) -> Iterator[Finding]:
-    first = places_of_postfix(sight, postfix.config_directory, name)[0]
-    if str(first) in sight.unseen:
+    first, *others = places_of_postfix(sight, postfix.config_directory, name)
+    if any(str(path) in sight.unseen for path in (first, *others)):
         return
     elsewhere = [path for path in known_places(sight, postfix.config_directory, name) if sight.is_there(path)]
     if elsewhere:

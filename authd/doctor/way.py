@@ -24,7 +24,8 @@ def check_way(sight: Sight, own: Own, postfix: Postfix, service: Smtpd, conf: Sa
         if who is not None:
             yield from check_doors(sight, eyes, own, postfix, listener, path, who)
         return
-    if eyes.unseen.keys() & {str(path), str(eyes.real(path))}:
+    real = eyes.real(path)
+    if sight.status(real) is None and str(real) in sight.unseen:  # it may be one of ours under another name
         return
     yield from _elsewhere(sight, eyes, own, postfix, service, conf, path)
 

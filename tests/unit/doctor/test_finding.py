@@ -1,4 +1,6 @@
+import re
 import subprocess
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,3 +53,10 @@ def test_without_findings_the_report_says_whether_all_was_seen() -> None:
 
 def test_what_prints_stays_as_it_is() -> None:
     assert printable("Zoë: /etc/postfix/main.cf") == "Zoë: /etc/postfix/main.cf"
+
+
+def test_every_check_is_documented() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "doctor.md").read_text()
+    rows = [line.split("|")[1] for line in document.splitlines() if line.startswith("| `")]
+
+    assert sorted(name for row in rows for name in re.findall(r"`([a-z-]+)`", row)) == sorted(Check)
