@@ -33,59 +33,57 @@ def _command(*path: str) -> Command:
 
 
 def _synopsis(*path: str) -> Iterator[str]:
-    """A line for each command below `path`, or for itself; what has a page of its own is left to it."""
+    """Give the use of each command below `path`; what has a page of its own is left to it."""
     for command in every(_command(*path)):
         if command.words and not command.commands and (path or command.words[0] not in _OWN_PAGE):
-            yield ".Nm" if path != ("test",) else ".Nm authd test"
-            yield from (f".Cm {word}" for word in (command.words if path != ("test",) else ()))
-            yield from (f".Op {_option(option)}" for option in command.options if "-h" not in option.names)
+            yield ".Nm authd"
+            yield from (f".Cm {word}" for word in command.words)
+            yield from (f".Op {_option(option)}" for option in _options_of(command))
             yield from map(_argument, command.arguments)
 
 
 def _commands(*path: str) -> Iterator[str]:
+    """Describe each command of `path` with all that it takes."""
     for command in _command(*path).commands:
         yield f".It Cm {command.words[-1]}"
         yield prose(_sentence(command.summary))
         if command.words[0] in _OWN_PAGE and not path:
             yield f"See\n.Xr authd-{command.words[0]} 1 ."
             continue
-        yield from _details(command)
-
-
-def _details(command: Command) -> Iterator[str]:
-    options = [option for option in command.options if "-h" not in option.names]
-    if command.commands or options or command.arguments:
         yield ".Bl -tag -width Ds"
-        for below in command.commands:
-            yield f".It Cm {below.words[-1]} {' '.join(_argument(each)[1:] for each in below.arguments)}".rstrip()
-            yield prose(_sentence(below.summary))
-        yield from _options_of(options, command.arguments)
-        for below in command.commands[:1]:
-            yield from _options_of([each for each in below.options if "-h" not in each.names], ())
+        yield from _commands_below(command)
+        yield from _words(*command.words)
         yield ".El"
 
 
-def _options(*path: str) -> Iterator[str]:
-    """All options of the commands below `path`, each once."""
-    found = {option.names: option for command in every(_command(*path)) for option in command.options}
-    arguments = {each.name: each for command in every(_command(*path)) for each in command.arguments}
-    yield from _options_of(list(found.values()), tuple(arguments.values()))
+def _commands_below(command: Command) -> Iterator[str]:
+    for below in command.commands:
+        arguments = [_argument(each)[1:] for each in below.arguments]
+        yield " ".join([f".It Cm {below.words[-1]}", *arguments])
+        yield prose(_sentence(below.summary))
 
 
-def _options_of(options: list[Option], arguments: tuple[Argument, ...]) -> Iterator[str]:
-    for argument in arguments:
+def _words(*path: str) -> Iterator[str]:
+    """Describe the arguments and options of a command and of those below it, each once."""
+    commands = list(every(_command(*path)))
+    for argument in {each.name: each for command in commands for each in command.arguments}.values():
         yield f".It Ar {argument.name}"
         yield prose(argument.meaning)
-    for option in options:
+    for option in {each.names: each for command in commands for each in _options_of(command)}.values():
         yield f".It {_option(option)}"
-        choices = f" ({', '.join(option.choices)})" if option.choices else ""
-        yield prose(option.meaning + choices)
+        yield prose(option.meaning + (f" ({', '.join(option.choices)})" if option.choices else ""))
+
+
+def _options_of(command: Command) -> list[Option]:
+    """Give all but the help."""
+    return [option for option in command.options if "-h" not in option.names]
 
 
 def _option(option: Option) -> str:
     flags = " , ".join(f"Fl {escaped(name[1:])}" for name in option.names)
-    value = f" Ar {option.value}" if option.value else ""
-    return f"{flags} Op{value}" if option.may_lack_value else f"{flags}{value}"
+    if not option.value:
+        return flags
+    return f"{flags} Op Ar {option.value}" if option.may_lack_value else f"{flags} Ar {option.value}"
 
 
 def _argument(argument: Argument) -> str:
@@ -125,6 +123,6 @@ def _sentence(text: str) -> str:
 _PIECES: dict[str, Callable[..., Iterator[str]]] = {
     "SYNOPSIS": _synopsis,
     "COMMANDS": _commands,
-    "OPTIONS": _options,
+    "WORDS": _words,
     "KEYS": _keys,
 }
