@@ -94,6 +94,8 @@ class Connection:
                 columns = tuple(_text(result.fname(column)) for column in range(result.nfields))
                 rows += [_row(result, number) for number in range(result.ntuples)]
             elif status not in _DONE:
+                if status != ExecStatus.FATAL_ERROR:  # of COPY libpq gives one result after the other, without end
+                    raise OperationalError(f"expected rows or an error, got {status.name}")
                 problem = _problem(result)
             if len(rows) > MAX_ROWS:
                 self.abort()  # the rest would have to be read

@@ -1,8 +1,11 @@
+import asyncio
+import struct
 from decimal import Decimal
 
 import pytest
+from psycopg import OperationalError
 
-from authd_backends.sql.postgresql_connection import _value
+from authd_backends.sql.postgresql_connection import Connection, _value
 
 BYTEA, INT8, FLOAT8, CHAR, DATE, TIMESTAMPTZ, NUMERIC, CITEXT = 17, 20, 701, 1042, 1082, 1184, 1700, 16400
 
@@ -28,3 +31,35 @@ BYTEA, INT8, FLOAT8, CHAR, DATE, TIMESTAMPTZ, NUMERIC, CITEXT = 17, 20, 701, 104
 )
 def test_a_value_is_what_its_type_says(found: bytes | None, kind: int, value: object) -> None:
     assert _value(found, kind) == value
+
+
+def message(kind: bytes, body: bytes = b"") -> bytes:
+    return kind + struct.pack(">I", len(body) + 4) + body
+
+
+AUTHENTICATED = message(b"R", bytes(4)) + message(b"Z", b"I")
+BOUND = message(b"1") + message(b"2")  # ParseComplete, BindComplete
+COPY_OUT, COPY_IN = message(b"H", bytes(3)), message(b"G", bytes(3))
+
+
+@pytest.mark.parametrize("answer", [BOUND + COPY_OUT, BOUND + COPY_IN], ids=["out", "in"])
+def test_a_server_that_answers_with_something_else_than_rows_is_a_dead_connection(answer: bytes) -> None:
+    """Of COPY libpq gives one result after the other, and never the last."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for each in (AUTHENTICATED, answer):
+            await reader.read(4096)
+            writer.write(each)
+        await reader.read()
+        writer.close()
+
+    async def story() -> bool:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+            port = listening.sockets[0].getsockname()[1]
+            options = f"hostaddr=127.0.0.1 port={port} user=authd dbname=mail sslmode=disable gssencmode=disable"
+            connection = await Connection.establish(options)
+            with pytest.raises(OperationalError, match="expected rows or an error"):
+                await connection.fetch("SELECT 1", [])
+            return connection.is_alive
+
+    assert not asyncio.run(story())
