@@ -167,16 +167,19 @@ def test_a_configuration_that_others_may_write_stops_the_start(authd: Authd) -> 
     assert asked(authd, "alice", "secret", "shadow") == OK
 
 
-@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
-@pytest.mark.parametrize(("user", "backend"), [("alice", "pam"), ("alice@shadow.example", "shadow")])
-def test_postfix_asks_pam_and_shadow(authd: Authd, mechanism: str, user: str, backend: str) -> None:
+@pytest.fixture(scope="module")
+def postfix(authd: Authd) -> Iterator[Postfix]:
     postfix = Postfix(authd.box, SMTPD_CONF, chroot=False)
     postfix.start()
-    try:
-        with postfix.connect() as session:
-            codes = [authenticate(session, mechanism, user, word) for word in ("guess", "secret")]
-    finally:
-        postfix.stop()
+    yield postfix
+    postfix.stop()
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+@pytest.mark.parametrize(("user", "backend"), [("alice", "pam"), ("alice@shadow.example", "shadow")])
+def test_postfix_asks_pam_and_shadow(authd: Authd, postfix: Postfix, mechanism: str, user: str, backend: str) -> None:
+    with postfix.connect() as session:
+        codes = [authenticate(session, mechanism, user, word) for word in ("guess", "secret")]
 
     assert codes == [535, 235]
     authd.process.wait_for_output(f"login=alice rip=- backend={backend} ")
