@@ -47,11 +47,13 @@ def test_a_server_that_answers_with_something_else_than_rows_is_a_dead_connectio
     """Of COPY libpq gives one result after the other, and never the last."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for each in (AUTHENTICATED, answer):
-            await reader.read(4096)
-            writer.write(each)
-        await reader.read()
-        writer.close()
+        try:
+            for each in (AUTHENTICATED, answer):
+                await reader.read(4096)
+                writer.write(each)
+            await reader.read()
+        finally:
+            writer.close()
 
     async def story() -> bool:
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
