@@ -13,6 +13,7 @@ from authd.observe.picture import ListenerPicture, RoutePicture
 from tests.servers.authd import SOCKET, Authd
 from tests.servers.box import Box
 from tests.servers.chromium import PACKAGE, Browser
+from tests.servers.client import ask
 from tests.servers.process import wait_until
 from tests.servers.scraping import get
 from tests.unit.observe.pictures import REST, WORK, backend, picture
@@ -81,17 +82,10 @@ def authd(box: Box) -> Iterator[Authd]:
     authd.start()
     wait_until(lambda: box.listens(PORT), "authd: its pages")
     for password, service in (("secret", "smtp"), ("guess", "smtp"), ("secret", "imap")):
-        ask(box, password, service)
+        ask(box.path(SOCKET), "alice", password, service, "example.org")
     wait_until(lambda: b'class="accepted" d="M' in served(box), "authd: a look at its counters")
     yield authd
     authd.stop()
-
-
-def ask(box: Box, password: str, service: str) -> None:
-    fields = (b"alice", password.encode(), service.encode(), b"example.org")
-    with box.connect(SOCKET) as client:
-        client.sendall(b"".join(struct.pack(">H", len(each)) + each for each in fields))
-        client.recv(8)
 
 
 def served(box: Box) -> bytes:
