@@ -16,6 +16,7 @@ from bench.measurements import Plan
 from bench.report import SASLAUTHD, Compared, Measured, Row
 
 _HALF = b"\0\5alice\0\6sec"
+_SETTLING = 500  # milliseconds, in which all of them come or go
 _PATIENCE = 5  # seconds for an answer
 
 
@@ -28,7 +29,9 @@ def rows_of_idle_connections(contenders: Contenders, plan: Plan) -> Iterator[Row
         beside, alone = [], []
         for _ in range(plan.rounds):
             with _idle(mux, plan.idle):
+                run(milliseconds=_SETTLING)
                 beside.append(run().rate)
+            run(milliseconds=_SETTLING)
             alone.append(run().rate)
     work = f"cached, 16 clients beside {plan.idle:,} idle connections"
     yield Compared(work, "logins/s", beside, alone, at_least=0.9, other="without them")

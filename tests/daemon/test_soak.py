@@ -124,8 +124,6 @@ def test_what_happens_in_years_changes_nothing(box: Box, authd: Authd) -> None:
 
     windows = [watched(box, processes, window, int(sustainable / 2)) for window in range(round(SECONDS / WINDOW))]
 
-    for window in windows:
-        print(*(f"{name}: {each}" for name, each in window.processes.items()), sep="  ")  # noqa: T201
     assert processes == family(authd)
     assert_flat(windows[2:])
     wait_until(lambda: ask(box, Status())["connections"]["open"] == 0, "authd: no connection left open")
@@ -150,7 +148,18 @@ def watched(box: Box, processes: Family, number: int, rate: int) -> Window:
         disturb(box, processes, lambda: all(each.done() for each in under_way.values()))
         samples = {name: each.result() for name, each in under_way.items()}
         assert {each.result() for each in silent} == {TEMPORARY_FAILURE}
-    return Window({name: taken(pid) for name, pid in processes._asdict().items()}, samples)
+    window = Window({name: taken(pid) for name, pid in processes._asdict().items()}, samples)
+    print(f"window {number + 1}, {rate} logins/s asked for", *told(window), sep="\n  ")  # noqa: T201
+    return window
+
+
+def told(window: Window) -> Iterator[str]:
+    for name, each in window.processes.items():
+        what = f"{each.memory:.1f} MB, {each.descriptors} descriptors, {each.threads} threads, {each.children} children"
+        yield f"{name}: {what}"
+    for name, sample in window.samples.items():
+        slow = f"p50 {sample.p50 / 1000:.2f} ms, p99 {sample.p99 / 1000:.2f} ms"
+        yield f"{name}: {sample.rate:.0f}/s, {sample.temporary} of {sample.answers} temporary, {slow}"
 
 
 def disturb(box: Box, processes: Family, is_over: Callable[[], bool]) -> None:
