@@ -22,7 +22,7 @@ def verified(password: bytes, stored: str) -> bool:
         accepted: bool = low_level.verify_secret(os.fsencode(stored), password, kinds[stored.split("$")[1]])
     except exceptions.VerifyMismatchError:
         return False
-    except (exceptions.VerificationError, exceptions.InvalidHashError) as error:
+    except exceptions.VerificationError as error:
         raise Unavailable(f"argon2: {error}") from error
     return accepted
 
