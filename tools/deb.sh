@@ -33,7 +33,7 @@ install() { # what is missing of PACKAGE…
     say "Installing by apt-get what is missing of: $*"
     quietly apt-get -q update
     quietly env DEBIAN_FRONTEND=noninteractive \
-        apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "$@"
+        apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-upgrade --no-install-recommends "$@"
 }
 
 build() { # FOLDER
