@@ -21,7 +21,7 @@ def examine(sight: Sight, config: Path | None, postfix_directory: Path | None) -
     """Look at everything, or with `postfix_directory` only at what logins through that Postfix need."""
     own = read_own(sight, config)
     postfix = read_postfix(sight, postfix_directory or CONFIG_DIRECTORY)
-    findings = [*check_own(own)]
+    findings = [*check_own(sight, own)]
     if postfix_directory is None:
         findings += [*check_units(sight), *check_helper_units(sight, own), *check_backends(sight, own)]
     elif postfix is None:

@@ -59,7 +59,7 @@ def _listeners(sight: Sight, named: tuple[ListenerSettings, ...]) -> tuple[Liste
     return (*named, *(ListenerSettings(path=path, group=SASL_GROUP) for path in given if sight.real(path) not in known))
 
 
-def check_own(own: Own) -> Iterator[Finding]:
+def check_own(sight: Sight, own: Own) -> Iterator[Finding]:
     """Look at the file itself."""
     for problem in own.problems:
         yield Finding(
@@ -69,7 +69,7 @@ def check_own(own: Own) -> Iterator[Finding]:
             _edit(problem),
         )
     if own.loaded is not None and own.is_of_the_system:
-        yield from _exposed(own.loaded)
+        yield from _exposed(sight, own.loaded)
 
 
 def _edit(problem: str) -> str:
@@ -89,10 +89,11 @@ def _may_not_be_read(path: Path) -> bool:
     return False
 
 
-def _exposed(loaded: Loaded) -> Iterator[Finding]:
-    if loaded.path is None:
+def _exposed(sight: Sight, loaded: Loaded) -> Iterator[Finding]:
+    status = None if loaded.path is None else sight.status(loaded.path)
+    if status is None:
         return
-    mode = stat.S_IMODE(loaded.path.stat().st_mode)
+    mode = stat.S_IMODE(status.st_mode)
     secrets = list(readable_secrets(tomllib.loads(loaded.content.decode())))
     who = account(loaded.settings.server.user)
     group = group_name(who.gid) if who else "root"

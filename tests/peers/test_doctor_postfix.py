@@ -13,6 +13,7 @@ import pytest
 
 from authd.doctor.finding import Check
 from authd_backends import Secret, hashes
+from tests.servers import sasl
 from tests.servers.authd import CONFIGURATION, Authd
 from tests.servers.box import Box
 from tests.servers.postfix import ROOT, SMTPD_CONF, Postfix, authenticate
@@ -79,6 +80,9 @@ BREAKS = {
     "another smtpd_sasl_type": Break(Check.SASL_TYPE, postconf("smtpd_sasl_type = dovecot"), CUT_OFF),
     "a path in smtpd_sasl_path": Break(Check.SASL_PATH, postconf("smtpd_sasl_path = private/auth"), 535),
     "no AUTH": Break(Check.AUTH_ENABLE, postconf("smtpd_sasl_auth_enable = no"), 503),
+    "no AUTH for any service": Break(
+        Check.AUTH_ENABLE, "postconf -P smtp/inet/smtpd_sasl_auth_enable=no smtps/inet/smtpd_sasl_auth_enable=no", 503
+    ),
     "no plain text": Break(
         Check.SECURITY_OPTIONS, postconf("smtpd_sasl_security_options = noanonymous, noplaintext"), CUT_OFF
     ),
@@ -109,14 +113,15 @@ class Installation:
         self.authd.start()
         self.postfix = Postfix(box, WELL, chroot=True, service_throttle_time="1s")
         self.postfix.start()
-        for file in (CONFIGURATION, "/etc/postfix/main.cf"):
+        for file in (CONFIGURATION, "/etc/postfix/main.cf", "/etc/postfix/master.cf"):
             box.run(["cp", "-p", file, f"{file}.well"])
 
     def heal(self) -> None:
-        """Put everything in order, whatever the last test left; who starts Postfix's processes anew sees it."""
+        """Put everything in order, whatever the last test left. Postfix waits for 2 s on a main.cf that is new."""
         self.sh(
             f"""
-            cp /etc/postfix/main.cf.well /etc/postfix/main.cf
+            cp -p /etc/postfix/main.cf.well /etc/postfix/main.cf
+            cp -p /etc/postfix/master.cf.well /etc/postfix/master.cf
             {conf(*WELL.splitlines())}
             gpasswd -a postfix sasl
             rm -f /etc/sasl2/smtpd.conf /usr/lib/sasl2/smtpd.conf* /usr/lib/sasl/smtpd.conf
@@ -140,17 +145,17 @@ class Installation:
         assert not report["unseen"]
         return report["findings"]
 
-    def expect(self, code: int | None) -> None:
+    def expect(self, code: int | None, mechanism: str = "PLAIN") -> None:
         """Wait until Postfix has taken up what was changed, and a login gets this answer."""
         if code == UNHEARD:
             before = self._count_of_ends()
             wait_until(lambda: self.box.listens(465) and self._count_of_ends() > before, "an smtpd that ends")
         else:
-            wait_until(lambda: self._log_in() == code, f"a login that gets {code}")
+            wait_until(lambda: self._log_in(mechanism) == code, f"a login that gets {code}")
 
-    def _log_in(self) -> int | None:
+    def _log_in(self, mechanism: str) -> int | None:
         with suppress(SMTPException, OSError), self.postfix.connect_tls() as session:
-            return authenticate(session, "PLAIN", "alice", "secret")
+            return authenticate(session, mechanism, "alice", "secret")
         return CUT_OFF
 
     def _count_of_ends(self) -> int:
@@ -179,6 +184,18 @@ def test_nothing_is_wrong_with_a_whole_installation(installation: Installation) 
     installation.expect(235)
 
 
+def test_without_root_what_cannot_be_seen_is_no_finding(installation: Installation) -> None:
+    installation.box.add_user("reader")
+    installation.sh(f"chmod 0600 {SMTPD_CONF}")
+
+    seen = installation.box.run(["authd", "doctor", "--postfix"], user="reader").stdout
+    installation.sh(f"chmod 0644 {SMTPD_CONF}")
+
+    assert "nothing is wrong with what could be seen" in seen
+    assert f"not seen: {SMTPD_CONF}: Permission denied" in seen
+    assert f"not seen: {CONFIGURATION}: Permission denied" in seen
+
+
 @pytest.mark.parametrize("broken", BREAKS.values(), ids=BREAKS)
 def test_what_is_broken_is_named_and_mended_by_the_command(installation: Installation, broken: Break) -> None:
     installation.sh(f"{broken.commands}\npostfix reload")
@@ -189,4 +206,59 @@ def test_what_is_broken_is_named_and_mended_by_the_command(installation: Install
 
     assert finding["check"] == broken.check
     assert installation.findings("--postfix", expect=0) == []
+    installation.expect(235)
+
+
+def test_a_plug_in_that_is_missing_is_one_of_debians_package(installation: Installation) -> None:
+    folder = "/usr/lib/x86_64-linux-gnu/sasl2"
+    installation.sh(
+        f"mkdir /usr/lib/away && mv {folder}/libplain.so* {folder}/liblogin.so* /usr/lib/away\npostfix reload"
+    )
+
+    (finding,) = installation.findings("--postfix", expect=1)
+    installation.expect(CUT_OFF)
+    installation.sh(f"mv /usr/lib/away/* {folder} && rmdir /usr/lib/away\npostfix reload")  # what the package brings
+
+    assert finding["check"] == Check.PLUGINS
+    assert finding["command"] == "apt-get install --reinstall libsasl2-modules && postfix reload"
+    assert installation.findings("--postfix", expect=0) == []
+    installation.expect(235)
+
+
+def test_mechanisms_that_need_secrets_are_right_with_a_sasldb_that_smtpd_can_read(installation: Installation) -> None:
+    """Three things are in the way: a chroot around each of two services, and the file's mode."""
+    sasl.set_password(installation.box, "alice", "mail.example.org", "secret")
+    installation.sh("chown root:root /etc/sasldb2 && chmod 0600 /etc/sasldb2")
+    installation.sh(conf(METHOD, "mech_list: PLAIN LOGIN CRAM-MD5", "auxprop_plugin: sasldb"))
+    installation.sh(f"{postconf('smtpd_sasl_local_domain = mail.example.org')}\npostfix reload")
+    installation.expect(535, "CRAM-MD5")
+
+    named = []
+    while found := installation.findings("--postfix"):
+        named.append(found[0]["check"])
+        installation.sh(found[0]["command"])
+
+    assert named == [Check.MECHANISMS] * 3
+    installation.expect(235, "CRAM-MD5")
+    installation.expect(235, "PLAIN")
+
+
+def test_on_the_embedded_default_smtpd_leaves_its_chroot(installation: Installation) -> None:
+    installation.authd.stop()
+    installation.sh(f"mv {CONFIGURATION} {CONFIGURATION}.away")
+    embedded = installation.box.start(["authd", "serve"])
+    embedded.wait_for_output("listening on")
+
+    named = []
+    while found := installation.findings("--postfix"):
+        named.append(found[0]["command"])
+        installation.sh(found[0]["command"])
+    embedded.stop()
+    installation.sh(f"mv {CONFIGURATION}.away {CONFIGURATION}")
+    installation.authd.start()
+
+    assert [command.split()[:3] for command in named] == [
+        ["postconf", "-F", "smtp/inet/chroot=n"],
+        ["postconf", "-F", "smtps/inet/chroot=n"],
+    ]
     installation.expect(235)
