@@ -43,32 +43,29 @@ def _fuzz(name: str, seconds: int) -> bool:
     """Run one, and say how it went."""
     found, kept = _FOUND / name, CORPUS / name
     found.mkdir(parents=True, exist_ok=True)
-    limits = [*_LIMITS, f"-max_total_time={seconds}", f"-artifact_prefix={found.with_suffix('')}-"]
-    done = _one(name, *limits, "-print_final_stats=1", str(found), str(kept))
-    figures = dict(line.removeprefix("stat::").split(":") for line in done.splitlines() if line.startswith("stat::"))
-    runs = figures.get("number_of_executed_units", "0").strip()
-    failure = next((line for line in done.splitlines() if "Test unit written to" in line), "")
-    print(f"{name}: {runs} inputs, {'FAILED' if failure else 'all well'}", flush=True)  # noqa: T201
-    if failure:
-        told = [line for line in done.splitlines() if not line.startswith(("#", "INFO", "[INFO]", "WARNING"))]
-        print(*told, f"Again: python -m tests.fuzz.one {name} {failure.rpartition(' ')[2]}", sep="\n", flush=True)  # noqa: T201
-    return not failure
+    limits = [f"-max_total_time={seconds}", f"-artifact_prefix={found}-", "-print_final_stats=1"]
+    done = _one(name, *limits, str(found), str(kept))
+    lines = (done.stdout + done.stderr).splitlines()  # atheris's tracebacks, libFuzzer's figures
+    runs = next((line.split()[-1] for line in lines if line.startswith("stat::number_of_executed_units")), "no")
+    print(f"{name}: {runs} inputs, {'FAILED' if done.returncode else 'all well'}", flush=True)  # noqa: T201
+    if done.returncode:
+        told = [line for line in lines if not line.startswith(("#", "INFO", "[INFO]", "WARNING"))]
+        print(*told, f"Again: python -m tests.fuzz.one {name} FILE", sep="\n", flush=True)  # noqa: T201
+    return not done.returncode
 
 
 def _keep(name: str) -> None:
-    limits = [*_LIMITS, f"-max_len={_KEPT}"]
     small = _FOUND / f"{name}.small"
     small.mkdir(parents=True, exist_ok=True)
     for each in (_FOUND / name).iterdir():
         if each.stat().st_size <= _KEPT:
             (small / each.name).write_bytes(each.read_bytes())
-    _one(name, *limits, "-merge=1", str(CORPUS / name), str(small))
+    _one(name, "-merge=1", str(CORPUS / name), str(small)).check_returncode()
 
 
-def _one(name: str, *options: str) -> str:
-    command = [sys.executable, "-m", "tests.fuzz.one", name, *options]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    return done.stdout + done.stderr  # atheris's tracebacks, libFuzzer's figures
+def _one(name: str, *options: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "tests.fuzz.one", name, *_LIMITS, *options]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
 
 
 if __name__ == "__main__":
