@@ -14,9 +14,10 @@ from authd.doctor.own import Own
 from authd.doctor.sight import Sight
 
 
-def check_oracles(sight: Sight, own: Own, postfix: Postfix | None) -> Iterator[Finding]:
-    """Look for listeners that everybody on the machine may ask."""
+def check_listeners(sight: Sight, own: Own, postfix: Postfix | None) -> Iterator[Finding]:
+    """Look for listeners that everybody on the machine may ask, or may replace."""
     for listener in own.listeners:
+        yield from _writable(sight, listener.path)
         if is_open_to_all(sight, listener.path):
             folder = word(listener.path.parent)
             yield Finding(
@@ -24,6 +25,19 @@ def check_oracles(sight: Sight, own: Own, postfix: Postfix | None) -> Iterator[F
                 f"{listener.path}: expected a folder that only {SASL_GROUP} may enter, got that everybody may connect",
                 "any program of any user on this machine may try passwords there, as fast as it likes",
                 f"{_let_in(postfix)}chgrp {SASL_GROUP} {folder} && chmod 0710 {folder}",
+            )
+
+
+def _writable(sight: Sight, path: Path) -> Iterator[Finding]:
+    """Of a directory as /tmp, with the sticky bit, nobody takes away what is another's."""
+    for directory in sight.way_to(path):
+        status = sight.status(directory)
+        if status is not None and status.st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
+            yield Finding(
+                Check.WRITABLE,
+                f"{directory}: expected that others may not write it, got mode {stat.S_IMODE(status.st_mode):04o}",
+                f"whoever puts a socket of his own in the way of {path} is told every password",
+                f"chmod o-w {word(directory)}",
             )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from authd.doctor.backend_files import check_backends
 from authd.doctor.cyrus import check_cyrus, conf_that_counts
 from authd.doctor.daemons import check_daemons
-from authd.doctor.doors import check_oracles
+from authd.doctor.doors import check_listeners
 from authd.doctor.finding import Check, Finding, Report
 from authd.doctor.helper_units import check_helper_units
 from authd.doctor.main_cf import CONFIG_DIRECTORY, Postfix, read_postfix
@@ -26,7 +26,7 @@ def examine(sight: Sight, config: Path | None, postfix_directory: Path | None) -
         findings += [*check_units(sight), *check_helper_units(sight, own), *check_backends(sight, own)]
     elif postfix is None:
         findings += _no_postfix(sight, postfix_directory)
-    findings += [*check_daemons(sight, own), *check_oracles(sight, own, postfix)]
+    findings += [*check_daemons(sight, own), *check_listeners(sight, own, postfix)]
     if postfix is not None:
         findings += [*check_postfix(postfix), *_logins(sight, own, postfix)]
     unseen = (f"{path}: {reason}" for path, reason in sight.unseen.items())

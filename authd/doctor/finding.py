@@ -16,6 +16,7 @@ class Check(StrEnum):
     SASLAUTHD = "saslauthd"  # Cyrus's daemon runs, or will, at the same socket
     NOT_ANSWERING = "not-answering"
     ORACLE = "oracle"  # everybody on the machine may try passwords
+    WRITABLE = "writable"  # everybody may put another socket in the place of authd's
     PAM_SERVICE = "pam-service"
     BACKEND_FILE = "backend-file"  # server.user cannot read it
     POSTFIX = "postfix"  # there is none to look at

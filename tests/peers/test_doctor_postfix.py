@@ -72,6 +72,7 @@ BREAKS = {
     "open folder and open socket": Break(
         Check.ORACLE, f"chmod 0755 {ROOT}/run/saslauthd && chmod 0777 {ROOT}/run/saslauthd/mux", 235
     ),
+    "a folder that all may write": Break(Check.WRITABLE, f"chmod 0777 {ROOT}/run", 235),
     "mechanisms that need secrets": Break(
         Check.MECHANISMS, conf(METHOD, "mech_list: plain login cram-md5 digest-md5"), 235
     ),
