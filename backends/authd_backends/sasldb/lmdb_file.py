@@ -15,7 +15,7 @@ import os
 from authd_backends.sasldb.database import MAX_ITEM, DamagedError
 from authd_backends.sasldb.lmdb_pages import HEADER_BYTES, META_BYTES, Meta, Overflow, TreePage, newest
 
-MAX_LOOKS = 8  # at one key, while transactions end one after the other
+MAX_LOOKS = 32  # at one key, while transactions end one after the other
 
 
 class LmdbFile:
