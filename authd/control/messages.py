@@ -13,7 +13,7 @@ from typing import Any
 from authd_backends.contract import Secret
 
 MAX_COMMAND = 64 * 1024  # bytes, the end of the line among them
-MAX_ANSWER = 1024 * 1024
+MAX_ANSWER = 2 * 1024 * 1024  # as many names as are listed, each as long as it can be and escaped, are 1.6 MB
 
 
 class Failure(Enum):

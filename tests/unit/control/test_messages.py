@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authd.control.messages import (
+    MAX_ANSWER,
     ClearThrottled,
     Command,
     Explain,
@@ -18,6 +19,8 @@ from authd.control.messages import (
     encode_answer,
     encode_command,
 )
+from authd.control.status import MAX_LISTED
+from authd.decide.throttle import LONGEST_NAME, name_of
 from authd_backends import Secret
 
 names = (
@@ -105,3 +108,12 @@ def test_an_answer_comes_back_as_it_was() -> None:
     answer = {"users": {"caf\udce9": 3}, "cache": None}
 
     assert decode_answer(encode_answer(answer)) == answer
+
+
+def test_who_is_throttled_can_be_listed_however_long_the_names_are_that_guessers_make_up() -> None:
+    longest = ["\U0001f600" * (LONGEST_NAME - 4) + f"{number:04}" for number in range(MAX_LISTED)]
+    addresses = [f"2001:db8:1111:{number:04}::/64" for number in range(MAX_LISTED)]
+    throttled = {"users": dict.fromkeys(longest, 10), "addresses": dict.fromkeys(addresses, 30)}
+
+    assert {name_of(name) for name in longest} == set(longest)
+    assert len(encode_answer(throttled)) < MAX_ANSWER
