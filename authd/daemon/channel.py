@@ -130,5 +130,5 @@ def _receive(end: socket.socket) -> tuple[dict[str, Any], list[int]]:
     try:
         message, descriptors, _, _ = socket.recv_fds(end, MAX_HEADER, MAX_SOCKETS + 1)
     except OSError as error:
-        raise ChannelError(error.strerror) from error
+        raise ChannelError(f"expected the parent to answer, got: {error.strerror or error}") from error
     return (json.loads(message) if message else {}), descriptors

@@ -80,6 +80,7 @@ class ParentSupply:
             self._end.send(Word.PREPARE.value)
             offer = await asyncio.to_thread(channel.receive_offer, self._end)
         except (ChannelError, OSError) as error:
+            self._say(Word.ROLL_BACK)  # one that comes too late would listen where nobody accepts
             raise ConfigError(str(error).splitlines()) from None
         try:
             found = self.given.added_to(parse(offer.source, offer.content, path=loaded.path))
