@@ -78,6 +78,8 @@ def _sasldb_problem(sight: Sight, postfix: Postfix, service: Smtpd, conf: SaslCo
     is_meant = "auxprop_plugin" in conf.options
     eyes = sight.inside(postfix.queue_directory) if service.is_chrooted else sight
     status = eyes.status(path)
+    if status is None and str(path) in sight.unseen:
+        return "", ""
     if status is None:
         command = postfix.leave_chroot(service) if is_meant and service.is_chrooted else ""
         return f"{service.name} is chrooted and sees no {path}", command
