@@ -165,7 +165,10 @@ def _value(found: bytes | None, kind: int) -> object:
     if found is None:
         return None
     text = found.decode("utf-8", "surrogateescape")
-    return _KINDS[kind](text) if kind in _KINDS else text
+    try:
+        return _KINDS[kind](text) if kind in _KINDS else text
+    except (ValueError, ArithmeticError):
+        raise OperationalError(f"expected a value of the type {kind}, got something else") from None
 
 
 def _unpadded(text: str) -> str:

@@ -33,6 +33,12 @@ def test_a_value_is_what_its_type_says(found: bytes | None, kind: int, value: ob
     assert _value(found, kind) == value
 
 
+@pytest.mark.parametrize(("found", "kind"), [(b"x", INT8), (b"x", FLOAT8), (b"x", NUMERIC), (b"x", BYTEA)])
+def test_a_value_that_is_none_of_its_type_is_a_server_that_is_out(found: bytes, kind: int) -> None:
+    with pytest.raises(OperationalError, match="expected a value"):
+        _value(found, kind)
+
+
 def message(kind: bytes, body: bytes = b"") -> bytes:
     return kind + struct.pack(">I", len(body) + 4) + body
 
