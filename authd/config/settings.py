@@ -1,7 +1,7 @@
 """The configuration as typed, frozen data: one class for each section of authd.toml.
 
-Durations are seconds, sizes are bytes. The defaults, the ranges and the meanings stand here and nowhere else: manual and
-reference are made of them. A deadline that the file leaves out is never longer than `request_deadline`.
+Durations are seconds, sizes are bytes. The defaults, the ranges and the meanings stand here and nowhere else: manual
+and reference are made of them. A deadline that the file leaves out is never longer than `request_deadline`.
 """
 
 from dataclasses import dataclass, field

@@ -55,7 +55,9 @@ def main(path: str, user: str, shutdown_deadline: str, first: str = "") -> int:
     os.dup2(secret, 300)
     os.set_inheritable(300, True)
     return parent.Parent(
-        Holdings(loaded, sockets, account(user)), lambda lifeline, _: serve(bound, lifeline, first), lambda _path, _lifeline: 1
+        Holdings(loaded, sockets, account(user)),
+        lambda lifeline, _: serve(bound, lifeline, first),
+        lambda _path, _lifeline: 1,
     ).run()
 
 

@@ -136,13 +136,13 @@ def load(authd: Authd, service: str, expected: str, count: int, password: str = 
     assert '"errors": 0' in done.stdout, done.stdout
 
 
-def test_twenty_thousand_mixed_requests_are_counted_to_the_last_one(authd: Authd, metrics: Path) -> None:
+def test_a_hundred_thousand_mixed_requests_are_counted_to_the_last_one(authd: Authd, metrics: Path) -> None:
     work = [
-        ("imap", "OK", 6_000, "secret%d"),
-        ("imap", "NO", 4_000, "wrong"),
-        ("smtp", "OK", 6_000, "secret%d"),
-        ("smtp", "NO", 2_000, "wrong"),
-        ('ev\til{}"\\', "NO", 2_000, "secret%d"),
+        ("imap", "OK", 30_000, "secret%d"),
+        ("imap", "NO", 20_000, "wrong"),
+        ("smtp", "OK", 30_000, "secret%d"),
+        ("smtp", "NO", 10_000, "wrong"),
+        ('ev\til{}"\\', "NO", 10_000, "secret%d"),
     ]
     build("load")
     with ThreadPoolExecutor() as clients:
@@ -150,17 +150,17 @@ def test_twenty_thousand_mixed_requests_are_counted_to_the_last_one(authd: Authd
 
     seen = scrape(metrics)
     requests = "authd_requests_total"
-    assert seen.total(requests) == 20_000
-    assert seen.total(requests, service_class="imap", outcome="accepted") == 6_000
-    assert seen.total(requests, service_class="imap", outcome="wrong_password") == 4_000
-    assert seen.total(requests, service_class="smtp", outcome="accepted") == 6_000
-    assert seen.total(requests, service_class="smtp", outcome="wrong_password") == 2_000
-    assert seen.total(requests, service_class="other", outcome="no_route") == 2_000
-    assert seen.total("authd_request_duration_seconds_count", protocol="saslauthd") == 20_000
-    assert seen.total("authd_connections_accepted_total") == 20_000
-    assert seen.total("authd_backend_requests_total", backend="sasldb") == 10_000
-    assert seen.total("authd_backend_duration_seconds_count", backend="sasldb") == 10_000
-    assert seen.total("authd_cache_lookups_total") == 8_000
+    assert seen.total(requests) == 100_000
+    assert seen.total(requests, service_class="imap", outcome="accepted") == 30_000
+    assert seen.total(requests, service_class="imap", outcome="wrong_password") == 20_000
+    assert seen.total(requests, service_class="smtp", outcome="accepted") == 30_000
+    assert seen.total(requests, service_class="smtp", outcome="wrong_password") == 10_000
+    assert seen.total(requests, service_class="other", outcome="no_route") == 10_000
+    assert seen.total("authd_request_duration_seconds_count", protocol="saslauthd") == 100_000
+    assert seen.total("authd_connections_accepted_total") == 100_000
+    assert seen.total("authd_backend_requests_total", backend="sasldb") == 50_000
+    assert seen.total("authd_backend_duration_seconds_count", backend="sasldb") == 50_000
+    assert seen.total("authd_cache_lookups_total") == 40_000
     missed = seen.total("authd_cache_lookups_total", result="miss")
     asked = seen.total("authd_backend_requests_total", backend="users")
     assert 0 < asked <= missed
