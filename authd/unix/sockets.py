@@ -108,20 +108,25 @@ class BoundSocket:
     def change(self, *, mode: int, owner: str | None, group: str | None, backlog: int) -> None:
         """Give the file another mode, owner and group, as in `bind`. Raises SocketError."""
         try:
-            ids = _owner_id(owner), _group_id(group)
-            self._check_still_ours()
+            ids = (
+                os.geteuid() if owner is None else _owner_id(owner),
+                os.getegid() if group is None else _group_id(group),
+            )
+            found = self._check_still_ours()
+            if (found.st_uid, found.st_gid) != ids:
+                _give(self._place, ids)
             os.chmod(self._place.name, mode, dir_fd=self._place.directory)
-            _give(self._place, ids)
             self.socket.listen(backlog)
         except SocketError as error:
             raise SocketError(f"{self.path}: {error}") from error
         except OSError as error:
             raise SocketError(f"{self.path}: expected to change it, got: {error.strerror}") from error
 
-    def _check_still_ours(self) -> None:
+    def _check_still_ours(self) -> os.stat_result:
         found = self._place.status() if self._held else None
         if found is None or _identity(found) != self._identity:
             raise SocketError("expected the socket that was made here, got none")
+        return found
 
     def disown(self) -> None:
         """Keep the socket and leave its file and its lock to the process that this one was forked from."""

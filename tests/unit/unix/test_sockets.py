@@ -106,6 +106,31 @@ def test_owner_and_group_are_the_ones_that_were_asked_for(
     assert (path.stat().st_uid, path.stat().st_gid) == (NOBODY, NOBODY)
 
 
+def test_a_socket_gets_another_mode_and_group_and_gives_the_group_back(
+    as_root: None, path: Path, listen: Callable[..., BoundSocket]
+) -> None:
+    bound = listen(mode=0o600)
+
+    bound.change(mode=0o660, owner=None, group="nogroup", backlog=5)
+    changed = path.stat()
+    bound.change(mode=0o600, owner=None, group=None, backlog=5)
+    back = path.stat()
+
+    assert (stat.S_IMODE(changed.st_mode), changed.st_uid, changed.st_gid) == (0o660, os.geteuid(), NOBODY)
+    assert (stat.S_IMODE(back.st_mode), back.st_gid) == (0o600, os.getegid())
+
+
+def test_a_socket_that_is_not_ours_any_more_is_left_alone(path: Path, listen: Callable[..., BoundSocket]) -> None:
+    bound = listen(mode=0o600)
+    path.unlink()
+    path.write_text("somebody else's")
+
+    with pytest.raises(SocketError, match="the socket that was made here"):
+        bound.change(mode=0o666, owner=None, group=None, backlog=5)
+
+    assert stat.S_IMODE(path.stat().st_mode) != 0o666
+
+
 def test_the_socket_is_finished_when_it_gets_its_name(as_root: None, path: Path) -> None:
     """Renaming is the last that is done to it: a client sees it whole or not at all."""
     script = f"""
