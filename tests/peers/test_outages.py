@@ -234,7 +234,7 @@ def test_nothing_is_left_behind(site: Site) -> None:
                 await cancelled(backend)
                 site.first.thaw()
                 await crowd.wait_for(Outcome.ACCEPTED, 200)
-            while len(crowd.logins) < 3000:
+            while len(crowd.logins) < 10_000:
                 await asyncio.sleep(0.05)
         gc.collect()
         async with asyncio.timeout(DEADLINE):
