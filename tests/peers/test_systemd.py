@@ -18,7 +18,7 @@ from tests.servers.process import wait_until
 from tests.servers.processes import children, status
 from tests.servers.systemd import UNITS, Systemd, systemd
 
-PACKAGES = ("systemd",)
+PACKAGES = ("systemd", "procps")  # the units call /bin/kill
 CHROOT = "/var/spool/postfix/var/run/saslauthd/mux"
 HASH = hashed(b"secret", "$6$rounds=1000$saltsalt")
 SETTINGS = f"""
