@@ -74,7 +74,7 @@ class Systemd:
         for status in Path("/proc").glob("[0-9]*/status"):
             try:
                 numbers = next(line for line in status.read_text().splitlines() if line.startswith("NSpid:")).split()
-                same = (status.parent / "ns/cgroup").readlink() == Path(f"/proc/{self.pid}/ns/cgroup").readlink()
+                same = (status.parent / "ns/pid").readlink() == Path(f"/proc/{self.pid}/ns/pid").readlink()
             except (OSError, StopIteration):
                 continue
             if same and numbers[-1] == inside:
