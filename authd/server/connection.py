@@ -1,10 +1,10 @@
 """Clients that could not be answered in the accept callback."""
 
 import asyncio
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from socket import SHUT_WR, SocketType
 
 from authd.server.admission import Admission
 from authd.server.counters import ConnectionCounters
@@ -54,7 +54,7 @@ class Connections:
         self._answer.length = limits.request_deadline
         self._read.length = limits.read_deadline
 
-    def wait_for_request(self, sock: socket.socket, listener: str, arrived: float, data: bytes) -> None:
+    def wait_for_request(self, sock: SocketType, listener: str, arrived: float, data: bytes) -> None:
         """Keep a client whose request has not come, or not all of it."""
         connection = self._admit(sock, listener, arrived)
         if connection is None:
@@ -64,7 +64,7 @@ class Connections:
             self._read.add(connection, arrived)
             connection.read_more(data)
 
-    def wait_for_decision(self, sock: socket.socket, listener: str, arrived: float, pending: Pending) -> None:
+    def wait_for_decision(self, sock: SocketType, listener: str, arrived: float, pending: Pending) -> None:
         """Keep a client whose request waits for its decision."""
         connection = self._admit(sock, listener, arrived)
         if connection is None:
@@ -73,7 +73,7 @@ class Connections:
         else:
             connection.decide(pending)
 
-    def wait_to_reply(self, sock: socket.socket, listener: str, arrived: float, reply: Reply) -> None:
+    def wait_to_reply(self, sock: SocketType, listener: str, arrived: float, reply: Reply) -> None:
         """Keep a client whose answer is held back, or who may still be sending: who finds us gone loses the answer."""
         connection = self._admit(sock, listener, arrived)
         if connection is None:
@@ -146,11 +146,11 @@ class Connections:
         finally:
             self._may_wait = True
 
-    def _turn_away(self, sock: socket.socket, reply: Reply) -> None:
+    def _turn_away(self, sock: SocketType, reply: Reply) -> None:
         turn_away(sock, reply.answer)
         self.desk.tell(reply)
 
-    def _admit(self, sock: socket.socket, listener: str, arrived: float) -> "Connection | None":
+    def _admit(self, sock: SocketType, listener: str, arrived: float) -> "Connection | None":
         if not self._may_wait or (self._admission.full and not self.make_room()):
             self.counters.turned_away += 1
             return None
@@ -167,7 +167,7 @@ class Connections:
 class Connection:
     """One client: reads its request, waits for the decision, answers, drains, closes."""
 
-    def __init__(self, all_: Connections, sock: socket.socket, listener: str, arrived: float) -> None:
+    def __init__(self, all_: Connections, sock: SocketType, listener: str, arrived: float) -> None:
         self.arrived = arrived
         self._all = all_
         self._socket = sock
@@ -286,7 +286,7 @@ class Connection:
             self.close()
             return
         try:
-            self._socket.shutdown(socket.SHUT_WR)
+            self._socket.shutdown(SHUT_WR)
         except OSError:
             self.close()
             return

@@ -4,12 +4,12 @@ import asyncio
 import errno
 import logging
 import os
-import socket
 from contextlib import suppress
+from socket import SHUT_RD, SocketType, socket
 
 from authd.server.connection import Connections
 from authd.server.desk import Pending, Reply
-from authd.server.wire import MAX_READ, send
+from authd.server.wire import MAX_READ, accept, send
 from authd.unix.sockets import peer_credentials
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Listener:
 
     def __init__(
         self,
-        sock: socket.socket,
+        sock: socket,
         path: str,
         connections: Connections,
         reserve: Reserve,
@@ -63,6 +63,7 @@ class Listener:
     ) -> None:
         """`sock` listens and does not block. `outlives_us`: another process will have it, and whoever waits there."""
         self._socket = sock
+        self._family, self._kind = int(sock.family), int(sock.type)  # each is looked up anew when asked for
         self._path = path
         self._connections = connections
         self._reserve = reserve
@@ -90,7 +91,7 @@ class Listener:
 
     def _accept_the_last(self) -> None:
         with suppress(OSError):  # or a flood of newcomers would keep us accepting for ever
-            self._socket.shutdown(socket.SHUT_RD)
+            self._socket.shutdown(SHUT_RD)
         while self._accept():
             pass
 
@@ -102,7 +103,7 @@ class Listener:
     def _accept(self) -> bool:
         """Serve one client; False where nobody waits or nobody can be accepted now."""
         try:
-            sock, _ = self._socket.accept()
+            sock = accept(self._socket, self._family, self._kind)
         except BlockingIOError:
             return False
         except OSError as error:
@@ -110,7 +111,7 @@ class Listener:
         self._serve(sock)
         return True
 
-    def _serve(self, sock: socket.socket) -> None:
+    def _serve(self, sock: SocketType) -> None:
         connections = self._connections
         connections.counters.accepted += 1
         arrived = connections.clock()
@@ -129,7 +130,7 @@ class Listener:
         finally:
             connections.wire.wipe(size)
 
-    def _answer(self, sock: socket.socket, data: memoryview, arrived: float) -> None:
+    def _answer(self, sock: SocketType, data: memoryview, arrived: float) -> None:
         if len(data) == MAX_READ:  # there may be more to read before it can be closed
             self._connections.wait_for_request(sock, self._path, arrived, bytes(data))
             return
@@ -148,7 +149,7 @@ class Listener:
         else:
             self._connections.wait_for_request(sock, self._path, arrived, bytes(data))
 
-    def _answer_probe(self, sock: socket.socket, looked: Reply) -> None:
+    def _answer_probe(self, sock: SocketType, looked: Reply) -> None:
         """Answer the watchdog, which is no client: it is neither counted nor told of."""
         self._connections.counters.accepted -= 1
         send(sock, looked.answer)
@@ -180,7 +181,7 @@ class Listener:
 
     def _serve_next(self) -> bool:
         try:
-            sock, _ = self._socket.accept()
+            sock = accept(self._socket, self._family, self._kind)
         except OSError:
             return False
         self._serve(sock)
@@ -193,6 +194,6 @@ class Listener:
             self._paused = self._loop.call_later(PAUSE, self.start)
 
 
-def _is_our_own(sock: socket.socket) -> bool:
+def _is_our_own(sock: SocketType) -> bool:
     """Whether this very process has connected, which the kernel alone says: nobody else can hide as that."""
     return peer_credentials(sock).pid == os.getpid()

@@ -47,7 +47,7 @@ class Credentials:
     gid: int
 
 
-def peer_credentials(connection: socket.socket) -> Credentials:
+def peer_credentials(connection: socket.SocketType) -> Credentials:
     """Ask the kernel who was at the other end when the connection was made."""
     return Credentials(*_UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)))
 
