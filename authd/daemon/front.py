@@ -15,7 +15,8 @@ from authd.config.load import Loaded
 from authd.config.settings import Settings
 from authd.control.commands import Commands
 from authd.daemon import notify, watchdog
-from authd.daemon.assembly import assemble, backends_at_work, reassemble
+from authd.daemon.assembly import assemble, reassemble
+from authd.daemon.at_work import backends_at_work
 from authd.daemon.retiring import Retiring
 from authd.daemon.serving import Serving, import_what_serves
 from authd.daemon.supply import Supplied, Supply
@@ -84,12 +85,12 @@ class Front:
             log.error("%s", error)  # noqa: TRY400
             return 2
         most = _max_connections(settings.server.max_connections)
-        self._daemon = assemble(settings, backends, self._decisions.record, most, self._lag.counters)
+        self._pieces = assemble(settings, backends, self._decisions.record, most, self._lag.counters)
         self._hear_signals(lifeline)
         self._lag.start()
         self._serving = Serving(
-            lambda: self._daemon.pieces,
-            Commands(lambda: self._daemon.pieces, self.reload, self.stop),
+            lambda: self._pieces,
+            Commands(lambda: self._pieces, self.reload, self.stop),
             self.reloads,
             self._lines,
         )
@@ -129,7 +130,7 @@ class Front:
 
     async def _reload(self) -> list[str]:
         supplied = await self._supply.another(self._loaded, self._sockets)
-        former = self._daemon.pieces.backends
+        former = self._pieces.backends
         try:
             backends = await self._backends_of(supplied.loaded, former)
         except BaseException:
@@ -160,7 +161,7 @@ class Front:
         self._decisions.left_out.tell()
         self._decisions = self._decision_log(settings)
         most = _max_connections(settings.server.max_connections)
-        self._daemon = reassemble(self._daemon, settings, backends, self._decisions.record, most)
+        self._pieces = reassemble(self._pieces, settings, backends, self._decisions.record, most)
         former_sockets, self._sockets = self._sockets, supplied.sockets
         self._serving.exchange(self._sockets, settings, self._supply.given)
         for gone in former_sockets.keys() - self._sockets.keys():
@@ -174,7 +175,7 @@ class Front:
         fed = watchdog.Watchdog(
             period,
             lambda: [each.path for each in self._loaded.settings.listeners],
-            lambda: self._daemon.connections.counters.accepted,
+            lambda: self._pieces.connections.counters.accepted,
             notify.alive,
         )
         return self._loop.create_task(fed.run())
@@ -221,7 +222,7 @@ class Front:
             for bound in self._sockets.values():
                 bound.unlink()
         self._serving.stop()
-        connections, settings = self._daemon.connections, self._loaded.settings
+        connections, settings = self._pieces.connections, self._loaded.settings
         self._loop.call_later(GRACE, connections.stop_reading)
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, settings.server.shutdown_deadline - STOP_MARGIN)):
@@ -231,7 +232,7 @@ class Front:
         connections.give_up_all("authd is stopping")
         self._lag.stop()
         self._decisions.left_out.tell()
-        _tell_what_was_done(self._daemon.pieces)
+        _tell_what_was_done(self._pieces)
 
 
 def _tell_what_was_done(pieces: Pieces) -> None:

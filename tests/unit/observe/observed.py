@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from authd.config.load import load
-from authd.daemon.assembly import assemble, backends_at_work
+from authd.daemon.assembly import assemble
+from authd.daemon.at_work import backends_at_work
 from authd.server.loop_lag import LagCounters
 from authd.server.pieces import Pieces
 
@@ -36,6 +37,6 @@ def pieces_of(directory: Path, **probes: Probe | None) -> Pieces:
     file = directory / "authd.toml"
     file.write_text(CONFIGURATION)
     loaded = load(file)
-    pieces = assemble(loaded.settings, backends_at_work(loaded), lambda _: None, 100, LagCounters()).pieces
+    pieces = assemble(loaded.settings, backends_at_work(loaded), lambda _: None, 100, LagCounters())
     backends = [replace(each, probe=probes.get(each.settings.name, each.probe)) for each in pieces.backends]
     return replace(pieces, backends=backends)
