@@ -52,7 +52,9 @@ class Commands:
             case ListThrottled():
                 return await throttled(self._pieces())
             case ClearThrottled():
-                return {"cleared": self._clear(command.name)}
+                cleared = await tables.clear(self._pieces().steps.throttle, command.name)
+                log.info("control: cleared %d counts of the throttle", cleared)
+                return {"cleared": cleared}
             case Explain():
                 return await explain(self._pieces(), command)
             case Reload():
@@ -68,12 +70,3 @@ class Commands:
         except (ConfigError, SocketError) as error:
             log.error("control: goes on as before: %s", error)  # noqa: TRY400
             return failed(str(error), Failure.UNUSABLE)
-
-    def _clear(self, name: str | None) -> int:
-        throttle = self._pieces().steps.throttle
-        if name is None:
-            cleared = throttle.users.forget_all() + throttle.addresses.forget_all()
-        else:
-            cleared = throttle.forget(name)
-        log.info("control: cleared %d counts of the throttle", cleared)
-        return cleared

@@ -64,9 +64,14 @@ class Cache:
     def __len__(self) -> int:
         return len(self._accepted) + len(self._refused)
 
-    def __iter__(self) -> Iterator[tuple[Identity, Accepted]]:
-        """Those whose accepted password is remembered."""
-        return iter(self._accepted.items())
+    def __iter__(self) -> Iterator[Identity]:
+        """Those whose accepted password is remembered, in no order: an OrderedDict's own is ten times as slow."""
+        return dict.__iter__(self._accepted)
+
+    def name_of(self, identity: Identity) -> str | None:
+        """What all spellings of such a user count as; None where no accepted password is remembered."""
+        accepted = self._accepted.get(identity)
+        return accepted.name if accepted else None
 
     def recall(self, identity: Identity, digest: bytes, generation: Hashable) -> Accepted | Refused | None:
         """What is known of this user's password and still holds, while the backends are of this generation."""
@@ -141,16 +146,19 @@ class Cache:
             case Outcome.ACCEPTED | Outcome.UNAVAILABLE:
                 pass
 
-    def flush(self, meant: Iterable[Identity] | None = None) -> int:
-        """Forget the accepted passwords of these, or of all, and all refused ones; give the number of the former."""
-        before = len(self._accepted)
+    def flush(
+        self, meant: Iterable[Identity] | None = None
+    ) -> tuple[OrderedDict[Identity, Accepted], OrderedDict[bytes, Refused]]:
+        """Forget the accepted passwords of these, or of all, and all refused ones.
+
+        Gives what is forgotten, since to free a large table takes a while.
+        """
+        refused, self._refused = self._refused, OrderedDict()
         if meant is None:
-            self._accepted.clear()
+            accepted, self._accepted = self._accepted, OrderedDict()
         else:
-            for identity in meant:
-                self._accepted.pop(identity, None)
-        self._refused.clear()
-        return before - len(self._accepted)
+            accepted = OrderedDict((each, self._accepted.pop(each)) for each in meant if each in self._accepted)
+        return accepted, refused
 
     def adopt(self, settings: CacheSettings) -> None:
         """Go on under other settings; what is remembered keeps the lifetime it has."""

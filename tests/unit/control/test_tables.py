@@ -1,17 +1,22 @@
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
-from authd.config.settings import CacheSettings
+from authd.config.settings import CacheSettings, ThrottleSettings
 from authd.control import tables
 from authd.control.tables import Counts
 from authd.decide.cache import Cache
 from authd.decide.chain import Member
 from authd.decide.digest import Identity
 from authd.decide.distinct import DistinctCounter
-from authd_backends import Outcome, Verdict
+from authd.decide.throttle import Throttle
+from authd_backends import Client, Outcome, Verdict
 from tests.unit.decide.pieces import Clock, no_chance
 
+MANY = 1000
+LONGEST_SLICE = 200  # entries: of the longest names these take 4 ms
 MEMBER = Member("users", "test", lambda _request, _urgency: Verdict(Outcome.ACCEPTED))
 
 
@@ -43,7 +48,7 @@ def test_a_user_is_flushed_in_any_spelling_and_by_name_and_realm(user: str | Non
 
     forgotten = asyncio.run(tables.flush(cache, user))
 
-    assert {identity[1] for identity, _ in cache} == left
+    assert {identity[1] for identity in cache} == left
     assert forgotten == 4 - len(left)
 
 
@@ -53,7 +58,7 @@ def test_a_user_of_a_realm_is_flushed_by_the_name_alone_and_by_both() -> None:
 
         asyncio.run(tables.flush(cache, user))
 
-        assert [identity[2] for identity, _ in cache] == ([] if user == "alice" else ["example.net"])
+        assert [identity[2] for identity in cache] == ([] if user == "alice" else ["example.net"])
 
 
 def test_a_user_is_flushed_by_his_canonical_name() -> None:
@@ -61,12 +66,11 @@ def test_a_user_is_flushed_by_his_canonical_name() -> None:
 
     assert asyncio.run(tables.flush(cache, "Canonical of AL")) == 1
 
-    assert [identity[1] for identity, _ in cache] == ["bob"]
+    assert [identity[1] for identity in cache] == ["bob"]
 
 
-def test_a_large_table_is_looked_at_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "SLICE", 2)
-    cache = cache_of(*(who(f"user{number}") for number in range(5)), who("alice"))
+def turns_of_others_during(work: Coroutine[Any, Any, object]) -> int:
+    """How often another task has its turn, meanwhile."""
     turns = 0
 
     async def others() -> None:
@@ -75,14 +79,35 @@ def test_a_large_table_is_looked_at_in_slices(monkeypatch: pytest.MonkeyPatch) -
             turns += 1
             await asyncio.sleep(0)
 
-    async def both() -> int:
+    async def both() -> None:
         beside = asyncio.create_task(others())
-        forgotten = await tables.flush(cache, "alice")
+        await work
         beside.cancel()
-        return forgotten
 
-    assert asyncio.run(both()) == 1
-    assert turns >= 3
+    asyncio.run(both())
+    return turns
+
+
+@pytest.mark.parametrize("user", ["alice", None])
+def test_a_large_cache_is_flushed_in_slices_between_which_clients_are_answered(user: str | None) -> None:
+    cache = cache_of(*(who(f"user{number}") for number in range(MANY)), who("alice"))
+    for number in range(MANY):
+        cache.remember(who("bob"), b"wrong%d" % number, Outcome.WRONG_PASSWORD, None, MEMBER, "bob")
+
+    assert turns_of_others_during(tables.flush(cache, user)) >= 2 * MANY // LONGEST_SLICE
+
+    assert len(cache) == (MANY if user else 0)
+
+
+def test_a_large_throttle_is_listed_and_cleared_in_slices_between_which_clients_are_answered() -> None:
+    throttle = Throttle(ThrottleSettings(), Clock())
+    for number in range(MANY):
+        throttle.note_refusal(f"user{number}", Client(f"198.18.{number // 256}.{number % 256}"), b"wrong")
+
+    assert turns_of_others_during(tables.counts(throttle.users, 10, 1000)) >= MANY // LONGEST_SLICE
+    assert turns_of_others_during(tables.clear(throttle, None)) >= 2 * MANY // LONGEST_SLICE
+
+    assert (len(throttle.users), len(throttle.addresses)) == (0, 0)
 
 
 def test_counts_come_the_highest_first_and_without_those_that_are_past() -> None:
