@@ -15,7 +15,8 @@ from authd.config.from_saslauthd import Instance, OwnSockets, configuration
 from authd.config.load import Loaded, load
 from authd.config.pam_services import pam_services
 from authd.config.settings import BackendSettings
-from authd.daemon import helper, parent
+from authd.daemon import helper
+from authd.daemon.account import check_readable, front_account
 from authd.daemon.backends import made, of_helper, started
 from authd.daemon.openings import make_directory
 from authd.unix import privileges
@@ -61,11 +62,11 @@ def rehearse(loaded: Loaded) -> None:
     settings = loaded.settings
     of_root = of_helper(settings)
     if may_drop():
-        account = parent.front_account(settings.server.user, needs_helper=helper.has_backends(settings))
+        account = front_account(settings.server.user, needs_helper=helper.has_backends(settings))
         for each in of_root:
             started(each, loaded)
         privileges.drop_to(account)
-        parent.check_readable(account)
+        check_readable(account)
         _check_access(account, settings.backends)
     elif of_root:
         raise PrivilegeError(f"-a {of_root[0].type}: expected to be started with the rights of root")

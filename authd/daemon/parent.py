@@ -10,26 +10,22 @@ accepts on.
 import fcntl
 import logging
 import os
-import shlex
 import signal
 import socket
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-import authd
-import authd_backends
 from authd.config.errors import ConfigError
-from authd.config.settings import ServerSettings
 from authd.daemon import channel
+from authd.daemon.account import check_readable
 from authd.daemon.channel import ChannelError, OfferError, Word
 from authd.daemon.holdings import Holdings
 from authd.daemon.keeper import FAILED, MISCONFIGURED, WATCHED, Child, Keeper
 from authd.observe.targets import disown_logging
 from authd.unix import privileges, process
-from authd.unix.privileges import Account, PrivilegeError
+from authd.unix.privileges import PrivilegeError
 from authd.unix.sockets import SocketError
 from authd.unix.tcp import Listening
 from authd_backends.errors import BackendError
@@ -43,27 +39,6 @@ ServeFront = Callable[[int, socket.socket], int]  # takes the front's end of the
 ServeHelper = Callable[[Path, int], int]  # takes the path of its socket before
 
 log = logging.getLogger(__name__)
-
-
-def front_account(user: str, *, needs_helper: bool) -> Account:
-    """Look up who the front becomes, with a warning where `stand_in` has to help. Raises PrivilegeError as it does."""
-    try:
-        return privileges.account(user)
-    except PrivilegeError:
-        other = stand_in(user, needs_helper=needs_helper)
-    log.warning("server.user: there is no user %s on this system: serving as %s", user, other)
-    return privileges.account(other)
-
-
-def stand_in(missing_user: str, *, needs_helper: bool) -> str:
-    """Give who the front becomes where `server.user` does not exist: nobody, if it is the default and no helper runs.
-
-    Raises PrivilegeError with the command that makes the user.
-    """
-    if missing_user == ServerSettings().user and not needs_helper:
-        return "nobody"
-    command = f"useradd --system --home /nonexistent --shell /usr/sbin/nologin {shlex.quote(missing_user)}"
-    raise PrivilegeError(f"server.user: expected a user of this system, got {missing_user!r}; make it: {command}")
 
 
 class Parent:
@@ -202,23 +177,3 @@ def _keep_only(kept: Sequence[Listening], every: Sequence[Listening], descriptor
             bound.close()
     disown_logging()
     process.close_descriptors(keep={*descriptors, *(bound.socket.fileno() for bound in kept)})
-
-
-def check_readable(account: Account) -> None:
-    """Raise PrivilegeError if this process, now `account`, cannot read its interpreter or the code yet to be imported.
-
-    So it is with a clone or an interpreter below root's home directory.
-    """
-    for file in filter(None, (sys.executable, os.__file__, authd.__file__, authd_backends.__file__)):
-        for path in (Path(file), Path(os.path.realpath(file))):
-            for directory in reversed(path.parents):
-                _check_access(directory, os.X_OK, f"a directory that {account.name} may enter to {path}", "o+x")
-            _check_access(path, os.R_OK, f"a file that {account.name} may read", "o+r")
-
-
-def _check_access(path: Path, access: int, wanted: str, mode: str) -> None:
-    if not os.access(path, access):
-        raise PrivilegeError(
-            f"{path}: expected {wanted}, got no permission; "
-            f"mend it: install authd in a place for all, such as /opt/authd, or chmod {mode} {shlex.quote(str(path))}"
-        )

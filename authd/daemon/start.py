@@ -11,6 +11,7 @@ from authd.config.errors import ConfigError
 from authd.config.load import EMBEDDED, Loaded, load_again
 from authd.config.settings import Settings
 from authd.daemon import given, helper, parent
+from authd.daemon.account import front_account
 from authd.daemon.backends import helper_paths
 from authd.daemon.given import Given
 from authd.daemon.holdings import Holdings
@@ -104,7 +105,7 @@ def _helper_path(loaded: Loaded, wanted: Path | None) -> Path:
 
 
 def _account(settings: Settings) -> Account:
-    return parent.front_account(settings.server.user, needs_helper=helper.has_backends(settings))
+    return front_account(settings.server.user, needs_helper=helper.has_backends(settings))
 
 
 def _make_default_directories(account: Account | None) -> None:

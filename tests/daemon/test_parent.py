@@ -21,7 +21,7 @@ import pytest
 
 import authd
 import authd_backends
-from authd.daemon.parent import front_account, stand_in
+from authd.daemon.account import front_account, stand_in
 from authd.unix.privileges import PrivilegeError
 
 PATIENCE = 30.0  # seconds until a test gives up waiting
