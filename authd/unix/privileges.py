@@ -79,13 +79,6 @@ def forbid_new_privileges() -> None:
     prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
-def raise_descriptor_limit() -> int:
-    """Raise the soft limit of open files to the hard one, and give it."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
-
-
 def _clear_capabilities() -> None:
     """Clear the sets that a change of uid leaves alone where securebits say so."""
     forbid_new_privileges()

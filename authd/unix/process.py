@@ -1,6 +1,7 @@
 """What is done to a process: its descriptors, its signals, its place before the kernel's killers and scheduler."""
 
 import os
+import resource
 import signal
 import threading
 from collections.abc import Collection, Iterable
@@ -19,6 +20,13 @@ def close_descriptors(keep: Collection[int]) -> None:
         if descriptor not in STDIO and descriptor not in keep:
             with suppress(OSError):  # the one that scandir listed them by is closed already
                 os.close(descriptor)
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit of open files to the hard one, and give it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
 
 
 def reset_signals(signals: Iterable[signal.Signals]) -> None:

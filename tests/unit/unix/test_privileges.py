@@ -104,12 +104,6 @@ except SocketError as error: print(error)
     ]
 
 
-def test_the_soft_limit_of_descriptors_becomes_the_hard_one() -> None:
-    script = "import resource; print(raise_descriptor_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
-
-    assert told_by(script, "prlimit", "--nofile=100:200") == ["200 200 200"]
-
-
 @pytest.mark.parametrize("name", ["no-such-user", "", "a\0b"])
 def test_a_name_that_no_user_has_is_told(name: str) -> None:
     with pytest.raises(PrivilegeError, match="expected a user of this system, got"):

@@ -9,8 +9,8 @@ import pytest
 from authd.unix.process import cause_of_death, nice_this_thread
 
 
-def told_by(script: str) -> str:
-    command = [sys.executable, "-c", f"import os, signal\nfrom authd.unix.process import *\n{script}"]
+def told_by(script: str, *before: str) -> str:
+    command = [*before, sys.executable, "-c", f"import os, signal\nfrom authd.unix.process import *\n{script}"]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
@@ -25,6 +25,12 @@ for descriptor in 0, 1, 2, kept, other, 500:
 """
 
     assert told_by(script) == "open open open open closed closed"
+
+
+def test_the_soft_limit_of_descriptors_becomes_the_hard_one() -> None:
+    script = "import resource\nprint(raise_descriptor_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
+
+    assert told_by(script, "prlimit", "--nofile=100:200") == "200 200 200"
 
 
 def test_signals_are_as_a_fresh_process_has_them() -> None:
