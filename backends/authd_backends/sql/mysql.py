@@ -3,21 +3,19 @@
 import asyncio
 import ssl
 import struct
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
 from pymysql.err import Error
 
-from authd_backends.contract import Placement, Request, Verdict
 from authd_backends.errors import Unavailable
-from authd_backends.sql.lookup import Lookup
 from authd_backends.sql.mysql_connection import Connection, Cursor, context_of
 from authd_backends.sql.options import Server, ServerOptions, check_server_options, password_of, uses_tls
 from authd_backends.sql.pool import Crowded, Down, Lost, Refused
 from authd_backends.sql.query import Statement, Values
 from authd_backends.sql.rows import MAX_ROWS, NO_ROWS, Table
 from authd_backends.sql.schemas import Dialect
+from authd_backends.sql.server_backend import ServerBackend
 
 PORT = 3306
 _MARGIN = 0.5  # seconds that a server may take to tell that it has ended a query
@@ -42,34 +40,11 @@ class MysqlOptions(ServerOptions):
         check_server_options(self, Dialect.MYSQL, PORT)
 
 
-class MysqlBackend:
-    """Asks the first server that answers; see `Pool`."""
-
+class MysqlBackend(ServerBackend[Connection]):
     options_type: ClassVar[type] = MysqlOptions
-    placement: ClassVar[Placement] = Placement.LOOP
-    hashes_passwords: ClassVar[bool] = False  # at most as many at once as there are cores: see hashes.on_thread
 
     def __init__(self, options: MysqlOptions) -> None:
-        self._lookup = Lookup(options, Dialect.MYSQL, _Driver(options), PORT)
-        self.uses_client = self._lookup.uses_client
-
-    def start(self) -> None:
-        """Ask for nobody. Raises OptionError and Unavailable as `Lookup`."""
-        self._lookup.start()
-
-    async def check(self, request: Request) -> Verdict:
-        return await self._lookup.check(request)
-
-    async def probe(self) -> None:
-        """Have a server say that it is there. Raises Unavailable."""
-        await self._lookup.probe()
-
-    def close(self) -> None:
-        self._lookup.close()
-
-    def generation(self) -> Hashable:
-        """A server does not tell."""
-        return None
+        super().__init__(options, Dialect.MYSQL, _Driver(options), PORT)
 
 
 class _Driver:

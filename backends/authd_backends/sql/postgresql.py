@@ -2,15 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
 from psycopg import Error
 
-from authd_backends.contract import Placement, Request, Verdict
 from authd_backends.errors import Unavailable
-from authd_backends.sql.lookup import Lookup
 from authd_backends.sql.options import Server, ServerOptions, check_server_options
 from authd_backends.sql.pool import Crowded, Down, Lost, Refused
 from authd_backends.sql.postgresql_connection import TEXT, Connection, StatementError
@@ -18,6 +15,7 @@ from authd_backends.sql.postgresql_conninfo import PORT, check_files, conninfo_o
 from authd_backends.sql.query import Statement, Values
 from authd_backends.sql.rows import NO_ROWS, Table
 from authd_backends.sql.schemas import Dialect
+from authd_backends.sql.server_backend import ServerBackend
 
 _MARGIN = 0.5  # seconds that a server may take to tell that it has ended a query
 
@@ -44,34 +42,11 @@ class PostgresqlOptions(ServerOptions):
         check_server_options(self, Dialect.POSTGRESQL, PORT)
 
 
-class PostgresqlBackend:
-    """Asks the first server that answers; see `Pool`."""
-
+class PostgresqlBackend(ServerBackend[Connection]):
     options_type: ClassVar[type] = PostgresqlOptions
-    placement: ClassVar[Placement] = Placement.LOOP
-    hashes_passwords: ClassVar[bool] = False  # at most as many at once as there are cores: see hashes.on_thread
 
     def __init__(self, options: PostgresqlOptions) -> None:
-        self._lookup = Lookup(options, Dialect.POSTGRESQL, _Driver(options), PORT)
-        self.uses_client = self._lookup.uses_client
-
-    def start(self) -> None:
-        """Ask for nobody. Raises OptionError and Unavailable as `Lookup`."""
-        self._lookup.start()
-
-    async def check(self, request: Request) -> Verdict:
-        return await self._lookup.check(request)
-
-    async def probe(self) -> None:
-        """Have a server say that it is there. Raises Unavailable."""
-        await self._lookup.probe()
-
-    def close(self) -> None:
-        self._lookup.close()
-
-    def generation(self) -> Hashable:
-        """A server does not tell."""
-        return None
+        super().__init__(options, Dialect.POSTGRESQL, _Driver(options), PORT)
 
 
 class _Driver:

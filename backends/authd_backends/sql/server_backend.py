@@ -1,12 +1,13 @@
-"""What backends that ask servers have in common: queries of a `Pool`, and verdicts made of their rows."""
+"""What backends that ask servers have in common, which is all but the driver."""
 
 import asyncio
 import logging
+from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
-from authd_backends.contract import Outcome, Request, Verdict
+from authd_backends.contract import Outcome, Placement, Request, Verdict
 from authd_backends.errors import OptionError, Unavailable
 from authd_backends.sql import pool
 from authd_backends.sql.options import ServerOptions, policy_of, servers_of, statements_of, unprotected
@@ -32,8 +33,11 @@ class Driver(pool.Driver[C], Protocol[C]):
         """Raises Lost and Down for a dead connection."""
 
 
-class Lookup(Generic[C]):
-    """Asks the first server that answers; see `Pool`."""
+class ServerBackend(Generic[C]):
+    """Asks the first server that answers; see `Pool`. Its types add their options and driver."""
+
+    placement: ClassVar[Placement] = Placement.LOOP
+    hashes_passwords: ClassVar[bool] = False  # at most as many at once as there are cores: see hashes.on_thread
 
     def __init__(self, options: ServerOptions, dialect: Dialect, driver: Driver[C], port: int) -> None:
         self._statements = statements_of(options, dialect)
@@ -42,11 +46,7 @@ class Lookup(Generic[C]):
         self._pool = pool.Pool(driver, self._servers)
         self._judge = Judge(policy_of(options))
         self._unprotected = unprotected(options, self._servers)
-
-    @property
-    def uses_client(self) -> bool:
-        """Whether the client is part of a question."""
-        return any("client" in statement.names for statement in self._statements)
+        self.uses_client = any("client" in statement.names for statement in self._statements)
 
     def start(self) -> None:
         """Ask the first server that answers for nobody.
@@ -73,6 +73,10 @@ class Lookup(Generic[C]):
 
     def close(self) -> None:
         self._pool.close()
+
+    def generation(self) -> Hashable:
+        """A server does not tell."""
+        return None
 
     async def _found(self, request: Request) -> list[Entry]:
         bound = [(statement, statement.bind(request)) for statement in self._statements]
