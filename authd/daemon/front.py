@@ -38,6 +38,7 @@ SPARE_DESCRIPTORS = 128  # for backends, files and logs, beside the connections
 GRACE = 1.0  # seconds after SIGTERM for a request to become whole
 STOP_MARGIN = 0.5  # seconds of shutdown_deadline kept for the last answers and log lines
 LOG_PATIENCE = 0.3  # seconds, of these, for a slow reader of the log
+REPLACED_PATIENCE = 60.0  # seconds for a slow reader of the log that a reload has replaced
 TAG_KEY_BYTES = 32
 
 
@@ -157,8 +158,8 @@ class Front:
         self._loaded = supplied.loaded
         if settings.log.target != former.log.target:
             replaced, self.log_target = self.log_target, self._logging_to(settings)
-            replaced.detach(LOG_PATIENCE)
-        set_up_logging(self.log_target, settings.log.level)
+            self._loop.call_later(REPLACED_PATIENCE, replaced.close)
+        logging.getLogger().setLevel(settings.log.level.value.upper())
         self._decisions.left_out.tell()
         self._decisions = self._decision_log(settings)
         most = _max_connections(settings.server.max_connections)
@@ -195,6 +196,7 @@ class Front:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self.stop)
         self._loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # the parent has held it back until now
         if lifeline is not None:
             os.set_blocking(lifeline, False)
             self._loop.add_reader(lifeline, self._parent_has_gone, lifeline)

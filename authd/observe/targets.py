@@ -119,6 +119,11 @@ class Target:
         if self._waiting and self._loop is not None:
             self._timer = self._loop.call_later(self._retry, self.flush)
 
+    def close(self) -> None:
+        """Write what can be written without waiting, and let go of the rest and of the medium."""
+        self.detach()
+        self.disown()
+
     def disown(self) -> None:
         """Be a child's from now on, in which no loop runs: what waits is for the parent to write."""
         self._loop = self._timer = None
@@ -144,10 +149,9 @@ class TargetHandler(logging.Handler):
         """Write what can be written without waiting."""
         self._target.flush()
 
-    def close(self) -> None:
+    def disown(self) -> None:
         """Leave what waits, and the connection, to the parent: a child of it goes on with its own."""
         self._target.disown()
-        super().close()
 
     def _write(self, text: str, priority: int) -> None:
         if self._left_out:
@@ -183,7 +187,8 @@ def set_up_logging(target: Target, level: LogLevel) -> None:
 def disown_logging() -> None:
     """Let a child of fork log without the parent's connection, whose descriptor's number may soon be another's."""
     for handler in logging.getLogger().handlers:
-        handler.close()
+        if isinstance(handler, TargetHandler):
+            handler.disown()
 
 
 def _bounded(text: str) -> str:

@@ -40,6 +40,7 @@ ANOTHER_LISTENER = '[[listeners]]\npath = "DIR/another"\nmode = "0640"\n'
 USERS = '[backends.users]\ntype = "passwd-file"\npath = "DIR/users"\n'
 OTHERS = '[backends.users]\ntype = "passwd-file"\npath = "DIR/others"\n'
 RELOADS = 200
+WAITING = 100  # lines: more than the pipe takes
 
 
 @pytest.fixture
@@ -284,6 +285,32 @@ def test_a_drained_daemon_answers_who_waits_and_ends(authd: Authd) -> None:
         assert everything(client) == OK
     assert authd.process.wait(ENOUGH) == 0
     assert not authd.socket.exists()
+
+
+@pytest.mark.parametrize("target", ["stderr", "journal"])
+def test_no_line_that_waits_for_a_slow_reader_is_lost_to_a_reload(tmp_path: Path, target: str) -> None:
+    (tmp_path / "users").write_text("alice:{PLAIN}right\n")
+    (tmp_path / "users").chmod(0o600)
+    os.mkfifo(tmp_path / "slow")
+    reader = os.open(tmp_path / "slow", os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    slowly_read = ("sh", "-c", 'exec "$@" 2>"$0"', str(tmp_path / "slow"), *AUTHD)
+    with (
+        os.fdopen(reader, "rb") as lines,
+        running(tmp_path, LISTENER + USERS, command=slowly_read, is_silent=True) as authd,
+    ):
+        for _ in range(WAITING):
+            assert ask(authd.socket, "alice", "right") == OK
+        configure(authd, LISTENER + USERS + f'[log]\ntarget = "{target}"\n')
+        assert reload(authd).returncode == 0
+
+        received: list[bytes] = []
+
+        def are_all_read() -> bool:
+            received.append(lines.read() or b"")
+            return b"".join(received).count(b"outcome=accepted") == WAITING
+
+        until(are_all_read, "all that was said")
 
 
 def say(authd: Authd, line: bytes) -> bytes:

@@ -178,6 +178,28 @@ def test_a_slow_reader_has_a_moment_at_the_end(pipe: tuple[int, int]) -> None:
     assert received.count(line.encode()) == 200
 
 
+def test_what_waits_for_a_slow_reader_outlives_the_handler_that_brought_it(pipe: tuple[int, int]) -> None:
+    fcntl.fcntl(pipe[1], fcntl.F_SETPIPE_SZ, 4096)
+
+    async def live() -> bytes:
+        target = Target(Stderr(pipe[1]))
+        target.attach(asyncio.get_running_loop())
+        with logger_of(target) as logger:
+            for _ in range(10):
+                logger.warning("x" * 3000)
+            target.flush()
+            logger.handlers[0].close()
+        received = b""
+        async with asyncio.timeout(30):
+            while received.count(b"\n") < 10:
+                await asyncio.sleep(0.001)
+                if select.select([pipe[0]], [], [], 0)[0]:
+                    received += os.read(pipe[0], 4096)
+        return received
+
+    assert len(set(asyncio.run(live()).splitlines())) == 1
+
+
 def test_a_child_leaves_to_its_parent_what_waits_and_goes_by_its_own_number(pipe: tuple[int, int]) -> None:
     async def live() -> None:
         target = Target(Stderr(pipe[1]))
