@@ -54,7 +54,7 @@ class Authenticator:
     def decide_recognised(self, listener: str, sent: bytes, arrived: float) -> Decision | None:
         """Decide at once on bytes that came in from the cache before, where they still do; None where they do not."""
         asked = self._recognised.get(listener, sent)
-        if asked is None:
+        if asked is None or self._steps.throttle.shuts_out(asked.name):
             return None
         known = self._steps.cache.recall_accepted(asked.identity, asked.digest, asked.route.generation())
         if known is None:
@@ -75,6 +75,8 @@ class Authenticator:
         asked = Asked(arrival, request, route, self._steps.names.of(who, request.login), who, digest)
         if self._steps.throttle.blocks_address(asked.name, request.client):
             return self._end_throttled(asked, "address")
+        if self._steps.throttle.shuts_out(asked.name):
+            return self._end_throttled(asked, "user")
         generation = route.generation()
         known = self._steps.cache.recall(who, digest, generation) if route.caches else None
         if known is not None:
@@ -95,23 +97,33 @@ class Authenticator:
         steps, request = self._steps, asked.request
         is_owner = steps.cache.was_last_accepted(asked.identity, asked.digest)
         block = steps.throttle.block_of(asked.name, request.client)
-        is_guess = block is not UserBlock.NONE and not is_owner
-        if block is UserBlock.EVERYBODY or (is_guess and steps.cache.remembers(asked.identity)):
+        if block is not UserBlock.NONE and not is_owner and steps.cache.remembers(asked.identity):
             return self._end_throttled(asked, "user")
         verdict, member = await self._verdict(asked, Urgency.OWNER if is_owner else self._urgency(asked))
         name = steps.names.learn(asked.identity, asked.name, verdict.user)
-        if name != asked.name:  # another spelling of a user who may be blocked: nothing could tell before
+        if name != asked.name:
             asked = asked._replace(name=name)
-            block = steps.throttle.block_of(name, request.client)
-            is_guess = block is not UserBlock.NONE and not is_owner
         is_refused = verdict.outcome not in (Outcome.ACCEPTED, Outcome.UNAVAILABLE)
-        if block is not UserBlock.EVERYBODY and not (is_owner and not is_refused and not asked.route.caches):
-            steps.cache.remember(asked.identity, asked.digest, verdict.outcome, generation, member, name)
-        if block is UserBlock.EVERYBODY or (is_guess and is_refused):
+        is_shut_out = steps.throttle.shuts_out(asked.name)
+        if not is_shut_out and not (is_owner and not is_refused and not asked.route.caches):
+            steps.cache.remember(asked.identity, asked.digest, verdict.outcome, generation, member, asked.name)
+        if kind := self._late_block(asked, is_guess=is_refused and not is_owner):
             if is_refused:
-                steps.throttle.note_refusal(name, request.client, asked.digest)
-            return self._end_throttled(asked, "user")
+                steps.throttle.note_refusal(asked.name, request.client, asked.digest)
+            return self._end_throttled(asked, kind)
         return self._end_asked(asked, verdict, member)
+
+    def _late_block(self, asked: Asked, *, is_guess: bool) -> str:
+        """Whose wrong passwords block a request that has its verdict: those of others who were asked for meanwhile.
+
+        Nor did anybody know before that this is another spelling of a user who is blocked. Empty where none do.
+        """
+        throttle, client = self._steps.throttle, asked.request.client
+        if throttle.blocks_address(asked.name, client):
+            return "address"
+        if throttle.shuts_out(asked.name) or (is_guess and throttle.block_of(asked.name, client) is not UserBlock.NONE):
+            return "user"
+        return ""
 
     async def _verdict(self, asked: Asked, urgency: Urgency) -> tuple[Verdict, Member]:
         route, request = asked.route, asked.request

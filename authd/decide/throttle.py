@@ -59,15 +59,19 @@ class Throttle:
             and not self.is_known(name, client)
         )
 
+    def shuts_out(self, name: str) -> bool:
+        """Whether this user himself is kept out: nothing that is said to be his is compared with anything."""
+        hard = self._settings.per_user_hard
+        return self.blocks and hard > 0 and self.users(name) >= hard
+
     def block_of(self, name: str, client: Client | None) -> UserBlock:
         """What this user's wrong passwords mean for who asks from there."""
-        settings = self._settings
         if not self.blocks:
             return UserBlock.NONE
-        count = self.users(name)
-        if settings.per_user_hard and count >= settings.per_user_hard:
+        if self.shuts_out(name):
             return UserBlock.EVERYBODY
-        if settings.per_user and count >= settings.per_user and not self.is_known(name, client):
+        per_user = self._settings.per_user
+        if per_user and self.users(name) >= per_user and not self.is_known(name, client):
             return UserBlock.GUESSERS
         return UserBlock.NONE
 

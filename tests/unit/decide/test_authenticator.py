@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -31,8 +31,17 @@ class Store:
     version: int = 0
     canonical: dict[str, str] = field(default_factory=dict)  # names that are not the login's own
 
-    def ask(self, request: Request, urgency: Urgency) -> Verdict:
+    answers: asyncio.Event | None = None  # when it does; None: at once
+
+    def ask(self, request: Request, urgency: Urgency) -> Verdict | Awaitable[Verdict]:
         self.asked.append(urgency)
+        return self._answer(request) if self.answers is None else self._answer_in_time(self.answers, request)
+
+    async def _answer_in_time(self, answers: asyncio.Event, request: Request) -> Verdict:
+        await answers.wait()
+        return self._answer(request)
+
+    def _answer(self, request: Request) -> Verdict:
         if self.verdict is not None:
             return self.verdict
         password = self.passwords.get(request.login)
@@ -68,6 +77,22 @@ class Pipeline:
         recognised = self.authenticator.decide_recognised("/mux", sent, now)
         self.was_recognised = recognised is not None
         return recognised or asyncio.run(self.authenticator.decide(Arrival(request, "/mux", "saslauthd", now, sent)))
+
+    def ask_together(self, passwords: list[str], client: Client) -> list[Decision]:
+        """Ask with all of them before the store answers any."""
+
+        async def together() -> list[Decision]:
+            self.store.answers = asyncio.Event()
+            decide = self.authenticator.decide
+            requests = [Request("alice", Secret(each.encode()), client=client) for each in passwords]
+            arrivals = [Arrival(each, "/mux", "saslauthd", self.clock.now) for each in requests]
+            asked = [asyncio.create_task(decide(arrival)) for arrival in arrivals]
+            while len(self.store.asked) < len(asked):
+                await asyncio.sleep(0)
+            self.store.answers.set()
+            return await asyncio.gather(*asked)
+
+        return asyncio.run(together())
 
 
 def outcomes(*decisions: Decision) -> list[Outcome | NotAsked]:
@@ -263,6 +288,36 @@ def test_a_hard_limit_lets_nobody_pass() -> None:
     guess(pipeline, 5)
 
     assert pipeline.ask().outcome is NotAsked.THROTTLED
+
+
+def test_a_hard_limit_holds_for_a_password_that_is_remembered_too() -> None:
+    """Or the guesser at whoever comes in often would be told by the cache when he has it."""
+    pipeline = Pipeline(Store(), ThrottleSettings(per_user_hard=5, failure_delay=0.0))
+    assert outcomes(*(pipeline.ask() for _ in range(3))) == [Outcome.ACCEPTED] * 3
+    assert pipeline.was_recognised
+    guess(pipeline, 5)
+
+    assert pipeline.ask().outcome is NotAsked.THROTTLED
+    assert pipeline.steps.throttle.throttled["user"] == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "right"),
+    [
+        (ThrottleSettings(per_user_hard=3, failure_delay=0.0), NotAsked.THROTTLED),
+        (ThrottleSettings(per_user=0, per_address=3, failure_delay=0.0), NotAsked.THROTTLED),
+        (ThrottleSettings(per_user=3, failure_delay=0.0), Outcome.ACCEPTED),
+    ],
+    ids=["hard", "address", "user"],
+)
+def test_guesses_at_the_same_time_are_told_no_more_than_one_after_the_other(
+    settings: ThrottleSettings, right: Outcome | NotAsked
+) -> None:
+    pipeline = Pipeline(Store(), settings)
+
+    decisions = pipeline.ask_together([*(f"guess {number}" for number in range(6)), "right"], HERE)
+
+    assert outcomes(*decisions) == [Outcome.WRONG_PASSWORD] * 3 + [NotAsked.THROTTLED] * 3 + [right]
 
 
 def test_a_throttled_client_is_told_no_where_that_was_set() -> None:
