@@ -5,29 +5,24 @@ import os
 import signal
 import socket
 import syslog
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from authd.config.errors import ConfigError
 from authd.config.load import Loaded
 from authd.config.settings import Settings
 from authd.daemon import notify
-from authd.daemon.backends import checks_at_once, helper_digest, helper_paths, of_helper, started
-from authd.daemon.settled import check_settled
+from authd.daemon.backends import helper_paths, of_helper
+from authd.daemon.configurations import Configurations, check_writers
 from authd.helper.parent import Helper
-from authd.helper.worker import Configuration, Worker, WorkerLimits
+from authd.helper.worker import Worker
 from authd.observe.targets import disown_logging
 from authd.unix import activation, privileges, process, sockets
 from authd.unix.privileges import Account
 from authd.unix.sockets import BoundSocket, SocketError
-from authd_backends import files
-from authd_backends.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-WORKERS_PER_CHECK = 4  # the front may give a check up before its worker is killed, and begin the next
-KEPT = 2  # configurations: while the front reloads, it is the former one that it still asks by
 BACKLOG = 1024
 NICENESS = 5  # of the workers: hashes must not keep the front from answering
 
@@ -42,7 +37,7 @@ def bind_socket(loaded: Loaded, path: Path, account: Account) -> BoundSocket:
 
     Raises SocketError, and ConfigError where somebody else may write what the helper takes its options from.
     """
-    _check_writers(loaded)
+    check_writers(loaded)
     return sockets.bind(path, mode=0o600, owner=account.name, group=None, backlog=BACKLOG)
 
 
@@ -54,7 +49,7 @@ def given_socket(loaded: Loaded) -> tuple[Path, socket.socket] | None:
     given = activation.given_sockets()
     if not given:
         return None
-    _check_writers(loaded)
+    check_writers(loaded)
     if len(given) != 1:
         raise SocketError(f"LISTEN_FDS: expected one socket, got {len(given)}")
     known, there = helper_paths(loaded.settings), given[0].getsockname()
@@ -63,12 +58,6 @@ def given_socket(loaded: Loaded) -> tuple[Path, socket.socket] | None:
             return path, given[0]
     wanted = ", ".join(map(str, known))
     raise SocketError(f"helper.path: expected {there}, where the service manager listens, got {wanted}")
-
-
-def _check_writers(loaded: Loaded) -> None:
-    if loaded.written_by_others:
-        expected = "expected a file that nobody but root may write, since the helper takes its options from it"
-        raise ConfigError([f"{loaded.source}: {expected}, got one for {loaded.written_by_others}"])
 
 
 def serve(
@@ -84,70 +73,38 @@ def serve(
     SIGHUP makes it go by what `load_again` gives, or on as before where that raises; so does a front that goes by
     another file than was read. Raises ConfigError where a backend cannot work as configured.
     """
-    settings, own_pid, read = loaded.settings, os.getpid(), _stamp(loaded)
     os.umask(0o077)
     privileges.forbid_core_dumps()
     process.become_subreaper()
-    configurations = {helper_digest(settings, path): _configuration(loaded, path)}
+    own_pid = os.getpid()
+    known = Configurations(loaded, path, load_again)
 
     def work(connection: socket.socket) -> None:
         _confine(connection)
-        Worker(connection, configurations, is_outdated=lambda: os.kill(own_pid, signal.SIGUSR1)).run()
-
-    def look() -> None:
-        if _stamp(loaded) != read:
-            reload()
+        Worker(connection, known.by_digest, is_outdated=lambda: os.kill(own_pid, signal.SIGUSR1)).run()
 
     def reload() -> None:
-        nonlocal read
-        read = _stamp(loaded)
-        try:
-            found = load_again()
-            _check_writers(found)
-            check_settled(found, settings)
-            digest = helper_digest(found.settings, path)
-            newest = configurations.pop(digest, None) or _configuration(found, path)
-        except ConfigError as error:
-            log.error("the helper goes on as before: %s", error)  # noqa: TRY400
-            return
-        configurations[digest] = newest
-        for outdated in list(configurations)[:-KEPT]:
-            del configurations[outdated]
-        helper.max_workers = _max_workers(found.settings, path)
-        log.info("the helper serves %s", ", ".join(newest.backends))
+        known.renew()
+        helper.max_workers = known.max_workers
+
+    def look() -> None:
+        if known.are_outdated():
+            reload()
 
     helper = Helper(
         listener,
         work,
         caller_uid=account.uid,
-        max_workers=_max_workers(settings, path),
-        orphan_deadline=settings.helper.check_deadline,
+        max_workers=known.max_workers,
+        orphan_deadline=loaded.settings.helper.check_deadline,
         reload=reload,
         look=look,
         lifeline=lifeline,
     )
-    log.info("the helper serves %s at %s", ", ".join(each.name for each in of_helper(settings, path)), path)
+    log.info("the helper serves %s at %s", ", ".join(each.name for each in of_helper(loaded.settings, path)), path)
     if lifeline is None:
         notify.ready()
     return helper.run()
-
-
-def _stamp(loaded: Loaded) -> Hashable:
-    """What tells whether the file is still the one that was read."""
-    try:
-        return files.stamp(loaded.path) if loaded.path is not None else None
-    except Unavailable:
-        return None
-
-
-def _configuration(loaded: Loaded, path: Path) -> Configuration:
-    settings = loaded.settings
-    limits = WorkerLimits(settings.helper.check_deadline, settings.helper.max_checks, settings.helper.max_memory)
-    return Configuration({each.name: started(each, loaded) for each in of_helper(settings, path)}, limits)
-
-
-def _max_workers(settings: Settings, path: Path) -> int:
-    return WORKERS_PER_CHECK * sum(map(checks_at_once, of_helper(settings, path)))
 
 
 def _confine(connection: socket.socket) -> None:
