@@ -80,9 +80,9 @@ class SasldbBackend:
         for _ in range(MAX_LOOKS):
             look = self._look(user)
             if look.password is not None and look.password.matches(request.password.reveal()):
-                return _ACCEPTED
+                return Verdict(Outcome.ACCEPTED, user=name) if (name := self._name(request)) else _ACCEPTED
             if self._counts(look, earlier):
-                return _refusal(look)
+                return _refusal(look, self._name(request))
             earlier = look
         return Verdict(Outcome.UNAVAILABLE, look.problem or f"{self._path}: expected it at rest, got it being written")
 
@@ -95,6 +95,10 @@ class SasldbBackend:
         """Give the file's stamp, another one from the moment when any further write would show in it."""
         now = self._stamp()
         return now, now is None or _is_settled(now)
+
+    def _name(self, request: Request) -> str:
+        """What tells the user from those of the same name in other realms; nothing in the realm that none means."""
+        return f"{request.login}@{request.realm}" if request.realm not in ("", self._realm) else ""
 
     def _look(self, user: bytes) -> _Look:
         now = None
@@ -139,10 +143,10 @@ class SasldbBackend:
         return file, opened if _is_settled(opened) else None
 
 
-def _refusal(look: _Look) -> Verdict:
+def _refusal(look: _Look, name: str) -> Verdict:
     if look.problem:
         return Verdict(Outcome.UNAVAILABLE, look.problem)
-    return Verdict(Outcome.WRONG_PASSWORD if look.password else Outcome.UNKNOWN_USER)
+    return Verdict(Outcome.WRONG_PASSWORD, user=name) if look.password else Verdict(Outcome.UNKNOWN_USER)
 
 
 def _is_settled(written: Stamp) -> bool:

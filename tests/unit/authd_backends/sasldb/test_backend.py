@@ -101,6 +101,19 @@ def test_another_realm_may_be_meant_by_none(path: Path) -> None:
     backend.close()
 
 
+def test_users_of_one_name_in_several_realms_are_told_apart(path: Path) -> None:
+    """By the name that counts: guesses at one of them are to block no other."""
+    databases.put(path, {user_key("user1", realm): b"secret1" for realm in ("example.net", "example.com")})
+    backend = SasldbBackend(SasldbOptions(path=path, realm=REALM))
+
+    def names(password: bytes) -> list[str]:
+        realms = ("", REALM, "example.net", "example.com", "nowhere")
+        return [backend.check(Request("user1", Secret(password), realm)).user for realm in realms]
+
+    assert names(b"secret1") == names(b"wrong") == ["", "", "user1@example.net", "user1@example.com", ""]
+    backend.close()
+
+
 def test_a_login_with_an_at_is_looked_up_whole(path: Path, backend: SasldbBackend) -> None:
     """As by Cyrus's daemon, whose clients have split it before."""
     databases.put(path, {user_key("carol@home", socket.gethostname()): b"secret"})
