@@ -14,7 +14,7 @@ from authd.config.errors import ConfigError
 from authd.config.load import Loaded
 from authd.config.settings import Settings
 from authd.control.commands import Commands
-from authd.daemon import notify, watchdog
+from authd.daemon import collector, notify, watchdog
 from authd.daemon.assembly import assemble, reassemble
 from authd.daemon.at_work import backends_at_work
 from authd.daemon.retiring import Retiring
@@ -45,6 +45,7 @@ TAG_KEY_BYTES = 32
 def serve(loaded: Loaded, sockets: dict[str, Listening], supply: Supply, lifeline: int | None = None) -> int:
     """Serve until SIGTERM or SIGINT, or until `lifeline` (a pipe) has no writer any more; give the exit status."""
     forbid_core_dumps()
+    collector.spare_what_stays()
     if os.getpid() == 1:  # of a container: the kernel is to reap whoever is orphaned there
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with asyncio.Runner() as runner:

@@ -7,6 +7,7 @@ terminal as anything but text.
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
 from syslog import LOG_INFO, LOG_WARNING
 
@@ -42,7 +43,7 @@ class DecisionLog:
         counters: LogCounters,
     ) -> None:
         """`key`: random bytes of this start, under which the tags of refused passwords are made."""
-        self.left_out = LeftOut(counters, self._tell, call_later)
+        self.left_out = LeftOut(counters, partial(_tell, target, settings.format), call_later)
         self._counters = counters
         self._write = target.write
         self._form = settings.format
@@ -68,21 +69,7 @@ class DecisionLog:
             return False
         fields = self._fields(decision)
         priority = LOG_WARNING if decision.answer is Answer.TEMPORARY_FAILURE else LOG_INFO
-        return self._write(self._line(fields), "authd", priority, fields, most=most)
-
-    def _tell(self, fields: dict[str, str]) -> bool:
-        return self._write(self._line(fields), "authd", LOG_WARNING, fields)
-
-    def _line(self, fields: dict[str, str]) -> str:
-        line = self._formed(fields)
-        return line if len(line) <= MAX_TEXT else self._formed({name: _cut(value) for name, value in fields.items()})
-
-    def _formed(self, fields: dict[str, str]) -> str:
-        match self._form:
-            case LogFormat.LOGFMT:
-                return _logfmt(fields)
-            case LogFormat.JSON:
-                return json.dumps(fields)
+        return self._write(_line(fields, self._form), "authd", priority, fields, most=most)
 
     def _is_told(self, decision: Decision) -> bool:
         match self._level:
@@ -134,6 +121,23 @@ def logwatch_line(decision: Decision) -> str:
     if len(shown) > MAX_TEXT:
         shown = _bracketed({name: _cut(value) for name, value in fields.items()})
     return f"{'do_auth':<16}: auth failure: {shown}"
+
+
+def _tell(target: Target, form: LogFormat, fields: dict[str, str]) -> bool:
+    return target.write(_line(fields, form), "authd", LOG_WARNING, fields)
+
+
+def _line(fields: dict[str, str], form: LogFormat) -> str:
+    line = _formed(fields, form)
+    return line if len(line) <= MAX_TEXT else _formed({name: _cut(value) for name, value in fields.items()}, form)
+
+
+def _formed(fields: dict[str, str], form: LogFormat) -> str:
+    match form:
+        case LogFormat.LOGFMT:
+            return _logfmt(fields)
+        case LogFormat.JSON:
+            return json.dumps(fields)
 
 
 def _bracketed(fields: dict[str, str]) -> str:
