@@ -126,10 +126,11 @@ async def _tried(pieces: Pieces, arrival: Arrival) -> dict[str, Any]:
     routes = [trace.along(route) for _, route in pieces.routes]
     steps = replace(pieces.steps, throttle=pieces.steps.throttle.without_blocks())
     authenticator = Authenticator(routes, steps, time.monotonic)
-    try:
-        async with asyncio.timeout(pieces.settings.server.request_deadline):
-            decision = await authenticator.decide(arrival)
-    except TimeoutError:
+    deciding = asyncio.create_task(authenticator.decide(arrival))
+    await asyncio.wait([deciding], timeout=pieces.settings.server.request_deadline)
+    if deciding.done():
+        decision = deciding.result()
+    else:
         decision = authenticator.abandon(arrival, "no decision within request_deadline")
     for listener in pieces.decided:
         listener(decision)

@@ -62,7 +62,7 @@ class Authenticator:
         return self._end_known(Arrival(asked.request, listener, asked.arrival.protocol, arrived), asked, known)
 
     async def decide(self, arrival: Arrival) -> Decision:
-        """Give the decision. Whoever cancels this calls `abandon`."""
+        """Give the decision. Whoever cannot wait for it calls `abandon` and does not cancel it: others may share it."""
         route = first_match(self._routes, arrival)
         if route is None:
             return self._end(arrival, arrival.request, NotAsked.NO_ROUTE, "no route takes this service and realm")

@@ -101,7 +101,7 @@ class BackendQueue:
     As far as the time tells that checks took of late, no more wait than can be served within the deadline, and none is
     begun that cannot end within it: who would only wait for nothing is told so early.
 
-    Each is answered within `deadline` seconds. A check that is under way then is cancelled where that ends it
+    Each is answered within `deadline` seconds. A check for which nobody waits any more is cancelled where that ends it
     (`cancellable`); otherwise it keeps its slot until it returns.
     """
 
@@ -150,7 +150,7 @@ class BackendQueue:
             return await job.answer
         finally:
             timer.cancel()
-            self._waiting.discard(job)
+            self._leave(job)
 
     def _slots_for(self, urgency: Urgency) -> int:
         return self._max_concurrent + (OWNER_SLOT if urgency is Urgency.OWNER else 0)
@@ -217,6 +217,11 @@ class BackendQueue:
 
     def _give_up(self, job: _Job) -> None:
         self._end_in_vain(job, f"no answer within {self._deadline:g} s")
+
+    def _leave(self, job: _Job) -> None:
+        """Have nothing more done for one who has his answer or has gone."""
+        job.answer.cancel()
+        self._waiting.discard(job)
         if self._cancellable and job.running is not None:
             job.running.cancel()
 

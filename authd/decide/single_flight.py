@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
-from authd.decide.first_step import Begun, begin
-
 T = TypeVar("T")
 
 
@@ -13,16 +11,21 @@ class SingleFlight(Generic[T]):
     """Calls under way, by key. Whoever comes with the key of one waits for that instead of making another."""
 
     def __init__(self) -> None:
-        self._flights: dict[Hashable, asyncio.Task[T]] = {}
+        self._flights: dict[Hashable, asyncio.Future[T]] = {}
 
     async def share(self, key: Hashable, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Give the result of the call. The end of one who waits never ends the call."""
-        flight = self._flights.get(key)
-        if flight is None:
-            begun = begin(call())
-            if not isinstance(begun, Begun):
-                return begun
-            flight = asyncio.get_running_loop().create_task(begun.finish())
-            self._flights[key] = flight
-            flight.add_done_callback(lambda _: self._flights.pop(key, None))
-        return await asyncio.shield(flight)
+        """Give the result of the call, which the first makes and the others wait for.
+
+        Who waits may end without a trace. Where the first ends, or the call fails, the next one makes it anew.
+        """
+        while (flight := self._flights.get(key)) is not None:
+            await asyncio.wait([flight])
+            if not flight.cancelled():
+                return flight.result()
+        flight = self._flights[key] = asyncio.get_running_loop().create_future()
+        try:
+            flight.set_result(await call())
+            return flight.result()
+        finally:
+            flight.cancel()  # where there is no result
+            del self._flights[key]

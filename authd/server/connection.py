@@ -35,6 +35,7 @@ class Connections:
         self.counters = counters
         self.wire = Wire()
         self.clock = clock
+        self.deciding: set[asyncio.Task[None]] = set()  # those of clients that were given up, too; a loop holds none
         self._admission: Admission[Connection] = Admission(limits.max_connections)
         self._answer = Deadlines(limits.request_deadline, Connection.give_up, clock)
         self._read = Deadlines(limits.read_deadline, Connection.stop_reading, clock)
@@ -178,7 +179,6 @@ class Connection:
         self._drained = 0
         self._pending: Pending | None = None
         self._held: Reply | None = None
-        self._task: asyncio.Task[None] | None = None
 
     def read_more(self, data: bytes) -> None:
         """Begin to read, behind the bytes that have come already."""
@@ -189,7 +189,9 @@ class Connection:
     def decide(self, pending: Pending) -> None:
         """Begin to wait for the decision."""
         self._pending = pending
-        self._task = self._loop.create_task(self._finish(pending))
+        task = self._loop.create_task(self._finish(pending))
+        self._all.deciding.add(task)
+        task.add_done_callback(self._all.deciding.discard)
 
     def stop_reading(self) -> None:
         """The request is not whole in time. Who has sent something is told a temporary failure."""
@@ -199,12 +201,13 @@ class Connection:
         self.close()
 
     def give_up(self, reason: str = "no decision within request_deadline") -> None:
-        """The decision has not come in time: a temporary failure, whatever it would have been."""
-        if self._pending is None or self._task is None:
-            return
-        pending, self._pending = self._pending, None
-        self._task.cancel()
-        self.reply(self._all.desk.abandon(pending, reason))
+        """The decision has not come in time: a temporary failure, whatever it would have been.
+
+        The backends are let go on: others may share what they say, and it is remembered.
+        """
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            self.reply(self._all.desk.abandon(pending, reason))
 
     def close(self) -> None:
         if self._socket.fileno() >= 0:

@@ -90,7 +90,7 @@ class Desk:
         return Pending(arrival, begun) if isinstance(begun, Begun) else self._reply(begun, arrived)
 
     async def finish(self, pending: Pending) -> Reply:
-        """Wait for the decision and give its reply. Whoever cancels this calls `abandon` for one."""
+        """Wait for the decision and give its reply. Whoever cannot wait for that calls `abandon` for another."""
         try:
             return self._reply(await pending.decision.finish(), pending.arrival.arrived)
         except Exception as error:

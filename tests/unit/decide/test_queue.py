@@ -228,6 +228,20 @@ def test_who_no_longer_waits_is_not_checked() -> None:
     live(lambda backend: backend.queue(1, 5), story)
 
 
+def test_a_check_for_which_nobody_waits_any_more_gives_its_slot_back_where_it_can_be_cancelled() -> None:
+    async def story(backend: Backend, ask: Ask) -> None:
+        first, second = ask("a"), ask("b")
+        await a_while()
+        hanging = backend.running["a"]
+        first.cancel()
+        await a_while()
+        assert hanging.cancelled()
+        backend.end("b")
+        assert (await second).outcome is Outcome.ACCEPTED
+
+    live(lambda backend: backend.queue(1, 5, cancellable=True), story)
+
+
 def test_what_a_check_raises_comes_out_where_it_is_awaited() -> None:
     async def story(backend: Backend, ask: Ask) -> None:
         asked = ask("a")

@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from authd.decide.single_flight import SingleFlight
 
 
@@ -42,6 +44,32 @@ def test_the_end_of_one_who_waits_never_ends_the_call() -> None:
         return await second
 
     assert asyncio.run(live()) == "done"
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_where_the_call_gives_no_result_each_of_the_others_asks_anew(is_cancelled: bool) -> None:
+    asked = 0
+    go_on = asyncio.Event()
+
+    async def call() -> int:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            await go_on.wait()
+            raise LookupError
+        return asked
+
+    async def live() -> list[int | BaseException]:
+        flights: SingleFlight[int] = SingleFlight()
+        first, *others = [asyncio.create_task(flights.share("a", call)) for _ in range(3)]
+        await asyncio.sleep(0)
+        if is_cancelled:
+            first.cancel()
+        go_on.set()
+        assert isinstance((await asyncio.gather(first, return_exceptions=True))[0], BaseException)
+        return await asyncio.gather(*others, return_exceptions=True)
+
+    assert asyncio.run(live()) == [2, 3]
 
 
 def test_what_ends_at_once_needs_no_task() -> None:

@@ -305,6 +305,31 @@ def test_a_backend_that_never_answers_costs_its_client_the_deadline_and_others_n
     asyncio.run(live())
 
 
+def test_who_is_given_up_does_not_end_the_check_that_another_shares(tmp_path: Path) -> None:
+    async def live() -> None:
+        asked: list[asyncio.Future[Verdict]] = []
+
+        def when_told(_: Request) -> Awaitable[Verdict]:
+            asked.append(asyncio.get_running_loop().create_future())
+            return asked[-1]
+
+        async with serving(tmp_path, when_told) as server:
+            first = await server.connect(GOOD)
+            await server.until(lambda: len(server.connections) == 1)
+            (connection,) = server.connections._admission.connections()
+            second = await server.connect(GOOD)
+            await server.until(lambda: len(server.connections) == 2)
+            connection.give_up()
+            assert await everything(first) == TEMPORARY
+            (check,) = asked
+            check.set_result(Verdict(Outcome.ACCEPTED))
+            assert await everything(second) == OK
+            outcomes = [decision.outcome for decision in server.decisions]
+            assert outcomes == [Outcome.UNAVAILABLE, Outcome.ACCEPTED]
+
+    asyncio.run(live())
+
+
 def test_a_client_that_never_closes_costs_a_bounded_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_module, "DRAIN_DEADLINE", 0.2)
 
