@@ -19,6 +19,7 @@ from authd.daemon import helper
 from authd.daemon.account import check_readable, front_account
 from authd.daemon.backends import made, of_helper, started
 from authd.daemon.openings import make_directory
+from authd.protocols.saslauthd import PROBE
 from authd.unix import privileges
 from authd.unix.privileges import Account, PrivilegeError, may_drop
 from authd.unix.sockets import UNCHANGED, peer_credentials
@@ -28,8 +29,7 @@ RUNTIME = Path("/run/authd")
 STANDARD = (Path("/run/saslauthd"), Path("/var/run/saslauthd"))
 DIRECTORY_MODE = 0o755  # saslauthd's own; Debian's init script makes it before, 0710 root:sasl
 MAX_NAME = 60  # characters; of a longer directory our files have a digest for a name
-PROBE = bytes(8)  # a request of four empty fields: the codec refuses it
-ENOUGH = 1.0  # seconds for its answer
+ENOUGH = 1.0  # seconds for the answer to a probe
 
 
 def prepared(instance: Instance) -> Loaded:

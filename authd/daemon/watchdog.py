@@ -11,7 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
-from authd.server.listener import PROBE
+from authd.protocols.saslauthd import PROBE
 
 FEEDS = 4  # in the time that the manager allows; a probe that is too late costs one of them
 REFUSAL = b"NO"

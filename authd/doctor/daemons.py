@@ -11,10 +11,10 @@ from authd.doctor.finding import Check, Finding, word
 from authd.doctor.own import Own
 from authd.doctor.sight import Sight
 from authd.doctor.units import UNITS, is_booted, is_enabled, unit_files
+from authd.protocols.saslauthd import PROBE
 
 CYRUS = "saslauthd"
 DEADLINE = 10.0  # seconds for an answer, more than authd's own request_deadline
-_PROBE = b"\0\0" * 4  # login, password, service and realm, all empty: the codec refuses them, no backend is asked
 _DEFAULT_DIRECTORY = "/var/run/saslauthd"
 _WORK_DIRECTORY = re.compile(r"-m[\s\0]*([^\s\0\"']+)")
 _OPTIONS = re.compile(r"^\s*OPTIONS=.*", re.MULTILINE)
@@ -98,7 +98,7 @@ def _heard(path: str) -> str:
         connection.settimeout(DEADLINE)
         try:
             connection.connect(path)
-            connection.sendall(_PROBE)
+            connection.sendall(PROBE)
             answer = _receive(connection)
         except PermissionError:
             raise

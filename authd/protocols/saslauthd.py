@@ -15,6 +15,7 @@ from authd.protocols.errors import Answer, ProtocolError
 from authd_backends.contract import Client, Request, Secret
 
 MAX_FIELDS = 8162  # bytes in all fields together: what libsasl sends at most (lib/checkpw.c)
+PROBE = bytes(8)  # four empty fields, which no client of cyrus-sasl sends: refused, and no backend is asked
 
 _COUNT = Struct(">H")
 _FIELDS = ("login", "password", "service", "realm")

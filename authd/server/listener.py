@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from socket import SHUT_RD, SocketType, socket
 
+from authd.protocols.saslauthd import PROBE
 from authd.server.connection import Connections
 from authd.server.desk import Pending, Reply
 from authd.server.wire import MAX_READ, accept, send
@@ -15,7 +16,6 @@ from authd.unix.sockets import peer_credentials
 log = logging.getLogger(__name__)
 
 ACCEPTS_PER_TURN = 64  # then the loop looks at everything else
-PROBE = bytes(8)  # four empty strings: what the watchdog sends, and no client of cyrus-sasl
 PAUSE = 0.1  # seconds without accepting when the system has nothing left to accept with
 
 _OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)

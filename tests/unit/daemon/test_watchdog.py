@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authd.daemon.watchdog import FEEDS, Watchdog, period
-from authd.server.listener import PROBE
+from authd.protocols.saslauthd import PROBE
 
 PATIENCE = 0.05  # seconds of a probe here
 ANSWER = b"\0\2NO"
