@@ -12,6 +12,7 @@ from authd_backends import files, passwd_lines
 
 Change = Callable[[list[bytes]], list[bytes]]
 
+MAX_SIZE = 1 << 30  # bytes: ten million users
 _HEADER = b"# user[@realm]:hash, kept by authd user\n"
 
 
@@ -33,7 +34,7 @@ class Store:
 
     def lines(self) -> list[bytes]:
         """Read the file. Raises OSError."""
-        return passwd_lines.split(self.path.read_bytes())
+        return passwd_lines.split(files.read_regular(self.path, MAX_SIZE))
 
     def create(self, change: Change) -> None:
         """Change the file, which need not be there, nor its directory. Raises OSError and what `change` raises."""

@@ -35,6 +35,14 @@ def stamp(path: Path) -> Stamp:
         raise Unavailable(f"{path}: {error.strerror}") from error
 
 
+def stamp_or_none(path: Path) -> Stamp | None:
+    """Give the stamp of a file, None where there is none."""
+    try:
+        return stamp(path)
+    except Unavailable:
+        return None
+
+
 def open_trusted(path: Path) -> int:
     """Open a file for reading and give its descriptor.
 
@@ -49,6 +57,35 @@ def open_trusted(path: Path) -> int:
         os.close(descriptor)
         raise Unavailable(f"{path}: {problem}")
     return descriptor
+
+
+def open_regular(path: Path) -> int:
+    """Open a file for reading, whoever may write it, and give its descriptor.
+
+    Raises OSError, also for what is no regular file: a pipe or a device might keep its reader waiting for ever.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "expected a regular file, got something else", str(path))
+    return descriptor
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Read a file of at most so many bytes. Raises OSError as `open_regular`, and for a larger one."""
+    with os.fdopen(open_regular(path), "rb") as file:
+        if os.fstat(file.fileno()).st_size <= most and len(content := file.read(most + 1)) <= most:
+            return content
+    raise OSError(errno.EFBIG, f"expected at most {most} bytes, got more", str(path))
+
+
+def check_not_open_to_all(path: Path, mode: int) -> None:
+    """Raises Unavailable for what is no regular file, and for one that others than its owner and group may write."""
+    if not stat.S_ISREG(mode):
+        raise Unavailable(f"{path}: expected a regular file, got something else")
+    if mode & stat.S_IWOTH:
+        expected = "expected a file that only its owner and group may write"
+        raise Unavailable(f"{path}: {expected}, got mode {stat.S_IMODE(mode):04o}")
 
 
 def trust_problem(status: os.stat_result, reader: int) -> str:
@@ -105,6 +142,8 @@ def _target(path: Path) -> Path:
     """What a path leads to. Raises OSError for somebody else's link, which might lead root to any file."""
     if path.is_symlink() and path.lstat().st_uid not in (0, os.geteuid()):
         raise OSError(errno.ELOOP, "is a symbolic link of another user", str(path))
+    with suppress(FileNotFoundError):
+        path.stat()  # or each version of Python would tell of a loop of links in its own way
     return path.resolve()
 
 

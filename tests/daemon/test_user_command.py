@@ -109,6 +109,29 @@ def test_without_a_file_there_is_nobody_to_change(users: Path) -> None:
         assert user(*action, "--file", users) == (1, "", f"authd user: {users}: No such file or directory\n")
 
 
+@pytest.mark.parametrize("words", [["list"], ["add", "alice"], ["lock", "alice"]], ids=" ".join)
+@pytest.mark.parametrize("kind", ["a pipe", "a directory", "a huge file", "a loop of links"])
+def test_what_is_no_passwd_file_is_told_at_once(users: Path, words: list[str], kind: str) -> None:
+    match kind:
+        case "a pipe":
+            os.mkfifo(users)
+        case "a directory":
+            users.mkdir()
+        case "a huge file":
+            users.touch()
+            os.truncate(users, 1 << 40)
+        case _:
+            users.symlink_to(users)
+    before = users.lstat()
+
+    status, out, error = user(*words, "--file", users, password=b"secret\n")
+
+    assert (status, out) == (1, "")
+    assert error.startswith(f"authd user: {users}: ")
+    assert error.count("\n") == 1
+    assert users.lstat().st_ino == before.st_ino
+
+
 @pytest.mark.parametrize("name", ["", "a:b", "a\nb", "#a", " a"])
 def test_a_name_that_cannot_stand_in_a_file_is_wrong_use(users: Path, name: str) -> None:
     status, _, errors = user("add", name, "--file", users, password=b"x\n")

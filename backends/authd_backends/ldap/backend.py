@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Hashable
 from typing import ClassVar
@@ -11,6 +12,7 @@ import ldap
 from authd_backends import hashes
 from authd_backends.contract import Outcome, Placement, Request, Secret, Verdict
 from authd_backends.errors import BackendError, OptionError, Unavailable
+from authd_backends.files import open_regular
 from authd_backends.ldap.directory import Directory
 from authd_backends.ldap.opening import Role, close, opened
 from authd_backends.ldap.options import LdapOptions, Method, sends_passwords_in_the_clear
@@ -151,7 +153,7 @@ class LdapBackend:
             path = getattr(self._options, key)
             try:
                 if path is not None:
-                    path.open("rb").close()
+                    os.close(open_regular(path))
             except OSError as error:
                 raise OptionError(f"{key}: expected a readable file, got {path}: {error.strerror}", key) from error
 

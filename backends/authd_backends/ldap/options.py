@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 
 import ldap
 
+from authd_backends import files
 from authd_backends.contract import Secret
 from authd_backends.errors import OptionError, Unavailable
 from authd_backends.hashes import Policy
@@ -146,13 +147,11 @@ class LdapOptions:
         if self.password_file is None:
             return self.password.reveal() if self.password else b""
         try:
-            with self.password_file.open("rb") as file:
-                content = file.read(_MAX_SECRET + 1).removesuffix(b"\n").removesuffix(b"\r")
+            content = files.read_regular(self.password_file, _MAX_SECRET).removesuffix(b"\n").removesuffix(b"\r")
         except OSError as error:
             raise Unavailable(f"{self.password_file}: {error.strerror}") from error
-        if not 0 < len(content) <= _MAX_SECRET:
-            expected = f"expected a password of 1 to {_MAX_SECRET} bytes"
-            raise Unavailable(f"{self.password_file}: {expected}, got {'more' if content else 'none'}")
+        if not content:
+            raise Unavailable(f"{self.password_file}: expected a password, got nothing")
         return content
 
 

@@ -8,7 +8,7 @@ from pymysql.constants import CLIENT
 from pymysql.err import OperationalError
 
 from authd_backends.errors import OptionError
-from authd_backends.sql.options import ServerOptions
+from authd_backends.sql.options import ServerOptions, check_readable
 
 _CLEAR = (b"mysql_clear_password", b"dialog")  # plugins by which the password travels as it is
 _QUIT = b"\1\0\0\0\1"  # a packet of one byte, COM_QUIT
@@ -19,6 +19,8 @@ _CR_SERVER_LOST = 2013
 
 def context_of(options: ServerOptions) -> ssl.SSLContext:
     """Give what verifies a server and its name. Raises OptionError for a file that cannot be used."""
+    for name in ("ca_file", "cert_file", "key_file"):
+        check_readable(name, getattr(options, name))
     try:
         context = ssl.create_default_context(cafile=options.ca_file)
     except OSError as error:

@@ -1,5 +1,6 @@
 """What the configuration says of a database: what is asked, of whom, and how."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
+from authd_backends import files
 from authd_backends.contract import Secret
 from authd_backends.errors import OptionError, Unavailable
 from authd_backends.hashes import Policy
@@ -140,13 +142,19 @@ def password_of(options: ServerOptions) -> Secret:
     if options.password_file is None:
         return options.password or Secret(b"")
     try:
-        with options.password_file.open("rb") as file:
-            content = file.read(_MAX_SECRET + 1)
+        content = files.read_regular(options.password_file, _MAX_SECRET)
     except OSError as error:
         raise Unavailable(f"{options.password_file}: {error.strerror}") from error
-    if len(content) > _MAX_SECRET:
-        raise Unavailable(f"{options.password_file}: expected at most {_MAX_SECRET} bytes, got more")
     return Secret(content.removesuffix(b"\n").removesuffix(b"\r"))
+
+
+def check_readable(name: str, path: Path | None) -> None:
+    """Raises OptionError unless the option of this name is a file that can be read, or not set."""
+    try:
+        if path is not None:
+            os.close(files.open_regular(path))
+    except OSError as error:
+        raise OptionError(f"{name}: {path}: {error.strerror}", name) from error
 
 
 def _server(host: str, default_port: int) -> Server:

@@ -8,7 +8,7 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from authd_backends.errors import OptionError, Unavailable
-from authd_backends.sql.options import Server, ServerOptions, password_of, uses_tls
+from authd_backends.sql.options import Server, ServerOptions, check_readable, password_of, uses_tls
 from authd_backends.sql.postgresql_connection import addresses_of
 
 PORT = 5432
@@ -19,7 +19,7 @@ _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.
 def check_files(options: ServerOptions) -> None:
     """Raises OptionError for files that cannot be read: libpq would say so at each login, and only then."""
     for name in ("ca_file", "cert_file", "key_file"):
-        _check_file(name, getattr(options, name))
+        check_readable(name, getattr(options, name))
     _tls(options)
 
 
@@ -65,14 +65,6 @@ async def _place(server: Server) -> dict[str, str | None]:
     addresses = await addresses_of(server.host, server.port)
     hosts = ",".join([server.host] * len(addresses))
     return {"host": hosts, "hostaddr": ",".join(addresses), "port": str(server.port)}
-
-
-def _check_file(name: str, path: Path | None) -> None:
-    try:
-        if path is not None:
-            path.open("rb").close()
-    except OSError as error:
-        raise OptionError(f"{name}: {path}: {error.strerror}", name) from error
 
 
 def _bundle() -> str:

@@ -64,6 +64,23 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
             files.open_trusted(path)
 
 
+def test_what_is_no_regular_file_or_larger_than_it_may_be_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "full").write_bytes(b"12345678")
+    with (tmp_path / "sparse").open("wb") as sparse:
+        sparse.truncate(1 << 40)
+    before = _open_descriptors()
+
+    for path in (tmp_path, tmp_path / "fifo", Path("/dev/zero")):
+        with pytest.raises(OSError, match="expected a regular file"):
+            files.read_regular(path, 8)
+    with pytest.raises(OSError, match="expected at most 8 bytes, got more"):
+        files.read_regular(tmp_path / "sparse", 8)
+
+    assert files.read_regular(tmp_path / "full", 8) == b"12345678"
+    assert _open_descriptors() == before
+
+
 def test_refused_files_leave_no_descriptor_open(users: Path) -> None:
     users.chmod(0o666)
     before = _open_descriptors()
@@ -124,6 +141,18 @@ def test_a_link_stays_and_the_file_behind_it_is_replaced(users: Path) -> None:
 
 
 @as_root
+def test_a_loop_of_links_is_no_file_to_replace(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+
+    with pytest.raises(OSError, match="Too many levels of symbolic links"):
+        files.replace(tmp_path / "one", b"new")
+    with pytest.raises(OSError, match="Too many levels of symbolic links"), files.locked(tmp_path / "one"):
+        pass
+
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["one", "two"]
+
+
 def test_a_link_of_another_user_is_not_followed(users: Path) -> None:
     """Whoever may write the directory would choose the file that root writes."""
     link = users.parent / "link"

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,11 @@ def test_a_new_password_in_the_file_is_taken_up(tmp_path: Path) -> None:
         file.write_bytes(written)
         assert options.bind_password() == password
     file.write_bytes(b"\n")
-    with pytest.raises(Unavailable, match="got none"):
+    with pytest.raises(Unavailable, match="got nothing"):
+        options.bind_password()
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(Unavailable, match="password: expected a regular file"):
         options.bind_password()
 
 

@@ -1,5 +1,6 @@
 """What a table of authd.toml may say of a database."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,15 @@ import pytest
 from authd_backends import OptionError, Secret, Unavailable
 from authd_backends.options import build, written
 from authd_backends.sql.mysql import PORT, MysqlOptions
-from authd_backends.sql.options import Server, password_of, servers_of, statements_of, unprotected, uses_tls
+from authd_backends.sql.options import (
+    Server,
+    check_readable,
+    password_of,
+    servers_of,
+    statements_of,
+    unprotected,
+    uses_tls,
+)
 from authd_backends.sql.schemas import Dialect, schema_query
 
 QUERY = "SELECT password FROM users WHERE login = :login"
@@ -81,6 +90,17 @@ def test_the_password_file_is_read_without_its_line_s_end(tmp_path: Path) -> Non
     file.unlink()
     with pytest.raises(Unavailable, match="password: No such file"):
         password_of(options(password_file=str(file)))
+
+
+def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """The password is read on the event loop: who waited there for a writer would keep all clients waiting."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    with pytest.raises(Unavailable, match="pipe: expected a regular file"):
+        password_of(options(password_file=str(pipe)))
+    with pytest.raises(OptionError, match=r"ca_file: .*pipe: expected a regular file"):
+        check_readable("ca_file", pipe)
 
 
 def test_a_password_is_not_shown() -> None:
