@@ -31,7 +31,6 @@ from authd.helper.client import HelperClient
 from authd.server.pieces import BackendAtWork
 from authd_backends import files
 from authd_backends.contract import Placement, Request, Verdict
-from authd_backends.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -62,21 +61,10 @@ def _made_for(backend: BackendSettings, settings: Settings) -> Hashable:
         case Placement.HELPER:
             return helper_digest(settings, helper_path(backend, settings))
         case Placement.LOOP:
-            paths = (value for value in map(partial(getattr, backend.options), _names(backend.options)))
-            return tuple(_stamp(path) for path in paths if isinstance(path, Path))
+            options = (getattr(backend.options, each.name) for each in fields(backend.options))
+            return tuple(files.stamp_or_none(path) for path in options if isinstance(path, Path))
         case Placement.THREAD | Placement.INLINE:
             return None  # they look at their files themselves
-
-
-def _names(options: Any) -> list[str]:
-    return [each.name for each in fields(options)]
-
-
-def _stamp(path: Path) -> Hashable:
-    try:
-        return files.stamp(path)
-    except Unavailable:
-        return None
 
 
 def _at_work(settings: BackendSettings, loaded: Loaded) -> BackendAtWork:

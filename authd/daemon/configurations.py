@@ -11,7 +11,6 @@ from authd.daemon.backends import checks_at_once, helper_digest, of_helper, star
 from authd.daemon.settled import check_settled
 from authd.helper.worker import Configuration, WorkerLimits
 from authd_backends import files
-from authd_backends.errors import Unavailable
 
 WORKERS_PER_CHECK = 4  # the front may give a check up before its worker is killed, and begin the next
 KEPT = 2  # configurations: while the front reloads, it is the former one that it still asks by
@@ -62,10 +61,7 @@ def check_writers(loaded: Loaded) -> None:
 
 def _stamp(loaded: Loaded) -> Hashable:
     """What tells whether the file is still the one that was read."""
-    try:
-        return files.stamp(loaded.path) if loaded.path is not None else None
-    except Unavailable:
-        return None
+    return None if loaded.path is None else files.stamp_or_none(loaded.path)
 
 
 def _configuration(loaded: Loaded, path: Path) -> Configuration:

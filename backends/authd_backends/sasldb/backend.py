@@ -2,7 +2,6 @@
 
 import os
 import socket
-import stat
 import time
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import ClassVar, NamedTuple
 
 from authd_backends.contract import Outcome, Placement, Request, Verdict
 from authd_backends.errors import Unavailable
-from authd_backends.files import Stamp, stamp, stamp_of
+from authd_backends.files import Stamp, check_not_open_to_all, stamp, stamp_of, stamp_or_none
 from authd_backends.sasldb.berkeley_hash import HashFile
 from authd_backends.sasldb.database import DamagedError, Database
 from authd_backends.sasldb.entries import Password, password_of, user_key
@@ -93,7 +92,7 @@ class SasldbBackend:
 
     def generation(self) -> Hashable:
         """Give the file's stamp, another one from the moment when any further write would show in it."""
-        now = self._stamp()
+        now = stamp_or_none(self._path)
         return now, now is None or _is_settled(now)
 
     def _name(self, request: Request) -> str:
@@ -111,15 +110,9 @@ class SasldbBackend:
             return _Look(now, problem=f"{self._path}: {getattr(error, 'strerror', error)}")
 
     def _counts(self, look: _Look, earlier: _Look | None) -> bool:
-        if self._stamp() != look.stamp:
+        if stamp_or_none(self._path) != look.stamp:
             return False
         return look.stamp is None or _is_settled(look.stamp) or (look == earlier and not look.problem)
-
-    def _stamp(self) -> Stamp | None:
-        try:
-            return stamp(self._path)
-        except Unavailable:
-            return None
 
     def _file_of(self, now: Stamp) -> Database:
         """Give the file, kept while its stamp is the same: it serves when the process can open nothing further."""
@@ -134,7 +127,7 @@ class SasldbBackend:
         descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         try:
             status = os.fstat(descriptor)
-            _check_mode(self._path, status.st_mode)
+            check_not_open_to_all(self._path, status.st_mode)  # its group may write it: Debian's is root:sasl 0660
             file = _database(self._path, descriptor, status.st_size)
         except BaseException:
             os.close(descriptor)
@@ -151,15 +144,6 @@ def _refusal(look: _Look, name: str) -> Verdict:
 
 def _is_settled(written: Stamp) -> bool:
     return abs(time.time_ns() - written.mtime_ns) > _CLOCK_STEP
-
-
-def _check_mode(path: Path, mode: int) -> None:
-    """Debian's file is root:sasl 0660, so a group may write it; others may not."""
-    if not stat.S_ISREG(mode):
-        raise Unavailable(f"{path}: expected a regular file, got something else")
-    if mode & stat.S_IWOTH:
-        expected = "expected a file that only its owner and group may write"
-        raise Unavailable(f"{path}: {expected}, got mode {stat.S_IMODE(mode):04o}")
 
 
 def _database(path: Path, descriptor: int, size: int) -> Database:

@@ -1,7 +1,6 @@
 """The backend `sqlite`: users in a table of a file."""
 
 import sqlite3
-import stat
 from collections.abc import Hashable
 from contextlib import closing
 from dataclasses import dataclass
@@ -73,7 +72,7 @@ class SqliteBackend:
 
     def generation(self) -> Hashable:
         """Give the stamps of the file and of the log of a writer in WAL mode."""
-        return _stamp(self._options.path), _stamp(_wal(self._options.path))
+        return files.stamp_or_none(self._options.path), files.stamp_or_none(_wal(self._options.path))
 
     def _found(self, request: Request) -> list[Entry]:
         with closing(self._open()) as database:
@@ -132,11 +131,7 @@ def _check_mode(path: Path) -> None:
         mode = path.stat().st_mode
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}") from error
-    if not stat.S_ISREG(mode):
-        raise Unavailable(f"{path}: expected a regular file, got something else")
-    if mode & stat.S_IWOTH:
-        expected = "expected a file that only its owner and group may write"
-        raise Unavailable(f"{path}: {expected}, got mode {stat.S_IMODE(mode):04o}")
+    files.check_not_open_to_all(path, mode)
 
 
 def _check_length(path: Path, pages: int, page_size: int) -> None:
@@ -151,10 +146,3 @@ def _check_length(path: Path, pages: int, page_size: int) -> None:
 
 def _wal(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
-
-
-def _stamp(path: Path) -> files.Stamp | None:
-    try:
-        return files.stamp(path)
-    except Unavailable:
-        return None
