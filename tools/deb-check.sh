@@ -12,16 +12,7 @@ release=bookworm
 builders='debhelper dh-python dpkg-dev lintian pybuild-plugin-pyproject python3-hatchling'
 users='init-system-helpers libsasl2-modules postfix procps python3 python3-argon2 sasl2-bin systemd'
 
-say() { printf '%s\n' "$@"; }
-
-fail() {
-    say "$@" >&2
-    exit 1
-}
-
-quietly() { # COMMAND…: its output is shown only when it fails
-    output=$("$@" 2>&1) || fail "$output" "" "Failed: $*"
-}
+. tools/saying.sh
 
 # ── with the network: two trees, one to build in and one to install in ──
 

@@ -9,16 +9,7 @@ umask 022
 cd "$(dirname "$0")/.."
 PATH=/usr/sbin:/usr/bin:/sbin:/bin # Debian's Python, and no other
 
-say() { printf '%s\n' "$@"; }
-
-fail() {
-    say "$@" >&2
-    exit 1
-}
-
-quietly() { # COMMAND…: its output is shown only when it fails
-    output=$("$@" 2>&1) || fail "$output" "" "Failed: $*"
-}
+. tools/saying.sh
 
 has_dependencies() { dpkg-checkbuilddeps -I 2>/dev/null; } # -I: nothing is compiled, so not those of every package
 

@@ -11,7 +11,7 @@ if [ "$(id -u)" = 0 ] && [ $# = 0 ]; then
         --inh-caps=-all --bounding-set=-all tools/demo.sh unprivileged
 fi
 
-say() { printf '%s\n' "$@"; }
+. tools/saying.sh
 
 step() { # COMMAND: shown, then run
     say "\$ $1"
@@ -23,11 +23,6 @@ login() { # EXPECTED COMMAND: shown, then run; what it prints has to be as expec
     answer=$(eval "$2") || true # 255 where the answer is NO
     say "$answer"
     [ "$answer" = "$1" ] || fail "expected $1"
-}
-
-fail() {
-    say "$*" >&2
-    exit 1
 }
 
 clean_up() {

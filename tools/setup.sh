@@ -15,16 +15,7 @@ purpose=$1
 python=${PYTHON:-/usr/bin/python3}
 in_venv=.venv/bin/python
 
-say() { printf '%s\n' "$@"; }
-
-fail() {
-    say "$@" >&2
-    exit 1
-}
-
-quietly() { # COMMAND…: its output is shown only when it fails
-    output=$("$@" 2>&1) || fail "$output" "" "Failed: $*"
-}
+. tools/saying.sh
 
 python_can() { "$python" -c "$1" 2>/dev/null; }
 
