@@ -259,13 +259,14 @@ def _tell_what_was_done(pieces: Pieces) -> None:
 
 def _max_connections(wanted: int) -> int:
     """What the limit of descriptors leaves of max_connections."""
-    possible = raise_descriptor_limit() - SPARE_DESCRIPTORS
+    limit = raise_descriptor_limit()
+    possible = max(limit - SPARE_DESCRIPTORS, limit // 2)  # the rest may run short, and is survived
     if possible >= wanted:
         return wanted
     log.warning(
         "server.max_connections: expected a descriptor limit of %d (LimitNOFILE=, ulimit -n), got %d: serving %d",
         wanted + SPARE_DESCRIPTORS,
-        possible + SPARE_DESCRIPTORS,
+        limit,
         possible,
     )
-    return max(1, possible)
+    return possible

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,20 @@ def test_the_soft_limit_of_descriptors_is_raised_to_the_hard_one(authd: Authd) -
 
     (files,) = [line.split() for line in limits.splitlines() if line.startswith("Max open files")]
     assert files[-3] == files[-2]
+
+
+def test_where_descriptors_are_few_half_of_them_are_for_clients(tmp_path: Path) -> None:
+    (tmp_path / "users").write_text("alice:{PLAIN}right\n")
+    (tmp_path / "users").chmod(0o600)
+    configuration = '[[listeners]]\npath = "DIR/mux"\n[backends.users]\ntype = "passwd-file"\npath = "DIR/users"\n'
+    with running(tmp_path, configuration, command=("prlimit", "--nofile=60:60", *AUTHD)) as authd, ExitStack() as held:
+        for _ in range(60):
+            held.enter_context(connect(authd.socket))
+
+        assert ask(authd.socket, "alice", "right") == OK
+        assert ask(authd.socket, "alice", "wrong") == NO
+        assert "got 60: serving 30" in authd.log
+        assert _descriptors(authd) > 30
 
 
 def test_ten_thousand_silent_half_sent_and_never_closing_clients_cost_others_nothing(authd: Authd) -> None:
