@@ -32,6 +32,12 @@ class Child:
     born: float = field(default=0.0, init=False)
     due: float = field(default=0.0, init=False)  # when to start it, on the monotonic clock
     delay: float = field(default=FIRST_DELAY, init=False)
+    is_to_reload: bool = field(default=False, init=False)  # whoever sees it reload takes that back
+
+    def reload(self) -> None:
+        """Send SIGHUP to it, and should it die of anything before it reloads, to whoever takes its place."""
+        self.is_to_reload = True
+        self.send(signal.SIGHUP)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to it while it runs."""
@@ -82,7 +88,7 @@ class Keeper:
             signal.sigtimedwait(WATCHED, max(0.0, min(due) - time.monotonic())) if due else signal.sigwaitinfo(WATCHED)
         )
         if received is not None and received.si_signo == signal.SIGHUP:
-            self._children[-1].send(signal.SIGHUP)
+            self._children[-1].reload()
         if received is not None and received.si_signo == signal.SIGIO:
             self._listen()
         return received is not None and received.si_signo in STOPPING
@@ -129,6 +135,8 @@ def _start(child: Child) -> None:
         child.pid = child.start()
     except OSError as error:  # no memory or no process left just now
         _start_again_later(child, f"could not be started: {error.strerror}")
+    if child.is_to_reload:
+        child.send(signal.SIGHUP)
 
 
 def _start_again_later(child: Child, cause: str) -> None:

@@ -63,8 +63,8 @@ class Parent:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited as ignored, it would never come
         self._oom_score = process.set_oom_score(OOM_NEVER)
         shutdown_deadline = self._holdings.loaded.settings.server.shutdown_deadline
-        front = Child("the front", self._start_front, shutdown_deadline + MARGIN)
-        self._keeper = Keeper([front], self._let_go, self._listen)
+        self._front = Child("the front", self._start_front, shutdown_deadline + MARGIN)
+        self._keeper = Keeper([self._front], self._let_go, self._listen)
         self._ensure_helpers()
         return self._keeper.run()
 
@@ -121,6 +121,7 @@ class Parent:
 
     def _prepare(self) -> None:
         assert self._end is not None
+        self._front.is_to_reload = False
         try:
             offer = self._holdings.prepare()
             for each in self._helpers.values():
@@ -169,8 +170,7 @@ def _live(
 
 def _keep_only(kept: Sequence[Listening], every: Sequence[Listening], descriptors: set[int]) -> None:
     """Put signals back and close all that is the parent's or another child's."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the child hears it: no reason to die
-    process.reset_signals(set(WATCHED) - {signal.SIGHUP})
+    process.reset_signals(WATCHED, held={signal.SIGHUP})  # until it is heard: neither died of nor missed
     for bound in every:
         bound.disown()
         if bound not in kept:

@@ -75,6 +75,7 @@ class Helper:
         signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
         for number in HANDLED:
             signal.signal(number, self._on_signal)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)  # our parent may have held some back until now
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         if number in (signal.SIGTERM, signal.SIGINT):

@@ -29,11 +29,11 @@ def raise_descriptor_limit() -> int:
     return hard
 
 
-def reset_signals(signals: Iterable[signal.Signals]) -> None:
-    """Give the signals their default action and let all through."""
+def reset_signals(signals: Iterable[signal.Signals], held: Iterable[signal.Signals] = ()) -> None:
+    """Give the signals their default action and let all through but those that are `held` back."""
     for number in signals:
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def cause_of_death(code: int) -> str:

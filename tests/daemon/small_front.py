@@ -67,6 +67,7 @@ def serve(bound: Listening, lifeline: int, first: str) -> int:
         log.info("starting")
         status = obey(first, bound)
         signal.signal(signal.SIGHUP, reload)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         log.info("serving")
         while status is None:
             ready, _, _ = select.select([bound.socket.fileno(), lifeline], [], [])
@@ -116,6 +117,9 @@ def obey(command: str, bound: Listening) -> int | None:
             bound.unlink()
         case ["sleep"]:
             time.sleep(60)
+        case ["miss", "SIGHUP"]:
+            while signal.SIGHUP not in signal.sigpending():
+                time.sleep(0.01)
         case _:
             pass
     return None

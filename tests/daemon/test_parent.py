@@ -318,6 +318,28 @@ def test_a_reload_before_the_front_listens_to_it_kills_nobody(start: Callable[..
     assert "SIGHUP" not in running.output
 
 
+def test_a_reload_before_the_front_listens_to_it_is_not_missed(start: Callable[..., Running]) -> None:
+    running = start("miss SIGHUP")
+    running.wait_for("starting")
+
+    running.process.send_signal(signal.SIGHUP)
+
+    running.wait_for("told to reload")
+
+
+def test_a_reload_while_the_front_is_dead_is_passed_on_to_the_next(running: Running) -> None:
+    front = running.report()["pid"]
+    running.process.send_signal(signal.SIGSTOP)
+    os.kill(front, signal.SIGKILL)
+    wait_until(lambda: gone(front), "the front to end")
+
+    running.process.send_signal(signal.SIGHUP)
+    running.process.send_signal(signal.SIGCONT)
+
+    running.wait_for("told to reload")
+    assert running.report()["pid"] != front
+
+
 def test_a_front_whose_parent_was_killed_ends_and_a_new_parent_takes_over(
     running: Running, start: Callable[..., Running]
 ) -> None:

@@ -119,6 +119,19 @@ def test_the_next_front_goes_by_the_new_configuration(authd: Authd) -> None:
     assert front(authd) != dead
 
 
+def test_a_reload_that_is_asked_for_while_the_front_is_dead_is_done_by_the_next_and_once(authd: Authd) -> None:
+    configure(authd, LISTENER + ANOTHER_LISTENER + USERS)
+    os.kill(front(authd), signal.SIGKILL)
+    authd.process.send(signal.SIGHUP)
+    wait_until(lambda: "reloaded" in authd.process.output, "the reload")
+
+    os.kill(front(authd), signal.SIGKILL)
+
+    assert asked(authd, "alice", at=ANOTHER) == OK
+    assert reload(authd).returncode == 0
+    wait_until(lambda: authd.process.output.count("reloaded") == 2, "one reload more, and no other")
+
+
 def test_a_helper_begins_with_the_first_backend_that_needs_one(authd: Authd) -> None:
     assert asked(authd, "bob") == NO
     assert len(children(authd.process.pid)) == 1

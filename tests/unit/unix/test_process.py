@@ -44,6 +44,17 @@ print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, signal.pthread_sigmask
     assert told_by(script) == "True set()"
 
 
+def test_a_signal_may_be_held_back_until_it_is_heard() -> None:
+    script = """
+reset_signals([signal.SIGHUP], held={signal.SIGHUP})
+os.kill(os.getpid(), signal.SIGHUP)
+signal.signal(signal.SIGHUP, lambda *_: print("heard"))
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+"""
+
+    assert told_by(script) == "heard"
+
+
 def test_the_score_for_the_oom_killer_is_set_and_the_former_one_given() -> None:
     script = "before = set_oom_score(300)\nprint(set_oom_score(400), set_oom_score(500), before >= -1000)"
 
