@@ -46,8 +46,6 @@ class Helper:
         """
         self._poll = select.epoll()
         self._pool = Pool(partial(_work_undisturbed, work), self._poll, orphan_deadline)
-        self.counters = self._pool.counters
-        self.refused = 0  # connections of somebody else, or too many
         self._listener = listener
         self._caller_uid = caller_uid
         self.max_workers = max_workers
@@ -121,7 +119,6 @@ class Helper:
     def _refuse(self, connection: socket.socket, reason: str, *values: int) -> None:
         """Close it, and tell so of the first of many."""
         connection.close()
-        self.refused += 1
         now = time.monotonic()
         if now - self._told.get(reason, -SELDOM) >= SELDOM:
             self._told[reason] = now

@@ -12,7 +12,6 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from authd.helper.frames import Death, encode
@@ -25,13 +24,6 @@ GRACE = 0.2  # seconds for a worker to see that the front has gone; a check that
 ORDERLY = 83  # what a worker ends with by itself: 0 is what a module's exit(0) would make of a check
 
 
-@dataclass(slots=True)
-class PoolCounters:
-    workers_started: int = 0
-    workers_died: int = 0
-    orphans_killed: int = 0
-
-
 class Pool:
     """The workers and what they left behind: this process is a subreaper, so that comes to it when its parent ends."""
 
@@ -41,7 +33,6 @@ class Pool:
         `poll` tells of the ends of the front's connections (`front_has_gone`). `orphan_deadline`: seconds that what a
         check left behind may live.
         """
-        self.counters = PoolCounters()
         self._work = work
         self._poll = poll
         self._orphan_deadline = orphan_deadline
@@ -71,7 +62,6 @@ class Pool:
             os.setpgid(pid, pid)
         self._workers[pid] = connection
         self._poll.register(connection, 0)  # no event but that the other end is closed
-        self.counters.workers_started += 1
 
     def front_has_gone(self, descriptor: int) -> None:
         """Give the worker of this connection a moment to end."""
@@ -128,7 +118,6 @@ class Pool:
         with suppress(FileNotFoundError):  # the front has gone before
             self._poll.unregister(connection)
         if code != ORDERLY:
-            self.counters.workers_died += 1
             cause = cause_of_death(code)
             log.error("worker %d %s", pid, cause)
             with suppress(OSError):
@@ -141,7 +130,6 @@ class Pool:
             if pid in self._workers:
                 os.killpg(pid, signal.SIGKILL)
             else:
-                self.counters.orphans_killed += 1
                 os.kill(pid, signal.SIGKILL)
 
 

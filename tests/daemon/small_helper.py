@@ -157,7 +157,6 @@ def main(
     )
     log.info("serving")
     status = helper.run()
-    log.info("%s, refused=%d", helper.counters, helper.refused)
     bound.unlink()
     return status
 
