@@ -56,7 +56,7 @@ def run(arguments: Namespace) -> int:
     """Start in the background, or run in the foreground to the end."""
     from authd.config.errors import ConfigError
     from authd.config.saslauthd_flags import Asked, FlagsError, UsageError, parse
-    from authd.unix.detaching import AlreadyRunningError, PidFileError
+    from authd.unix.detaching import AlreadyRunningError, ForkError, PidFileError
 
     try:
         source, words = _command_line(arguments.words)
@@ -74,7 +74,7 @@ def run(arguments: Namespace) -> int:
         print(error, file=sys.stderr)
     except AlreadyRunningError as error:
         return _tell_of_another(error)
-    except (FlagsError, PidFileError) as error:
+    except (FlagsError, ForkError, PidFileError) as error:
         print(f"authd saslauthd: {error}", file=sys.stderr)
     return 1
 
@@ -120,10 +120,11 @@ def _rehearsed(loaded: "Loaded") -> bool:
     """Find in a child process what would keep the daemon from serving, where it can still be told."""
     from authd.config.errors import ConfigError
     from authd.daemon.drop_in import rehearse
+    from authd.unix.detaching import forked
     from authd.unix.privileges import PrivilegeError
     from authd_backends.errors import BackendError
 
-    child = os.fork()
+    child = forked()
     if child:
         return os.waitpid(child, 0)[1] == 0
     status = 1

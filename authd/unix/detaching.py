@@ -14,6 +14,10 @@ from authd.unix.process import PR_SET_CHILD_SUBREAPER
 _OPEN = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
+class ForkError(Exception):
+    """No process can be had just now."""
+
+
 class PidFileError(Exception):
     """A pid file that cannot be had."""
 
@@ -92,6 +96,14 @@ def _who(written: bytes) -> str:
     return f"pid {number.decode()}" if number.isdigit() else "another process"
 
 
+def forked() -> int:
+    """Fork, and give the child's pid, or 0 in the child. Raises ForkError."""
+    try:
+        return os.fork()
+    except OSError as error:
+        raise ForkError(f"expected to start a process, got: {error.strerror}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Background:
     """A process in the background, which is a child of this one while this one is there."""
@@ -103,23 +115,28 @@ class Background:
 def in_background(life: Callable[[], int]) -> Background:
     """Run `life` in a session without a terminal, with /dev/null for standard streams; its value is the exit status.
 
-    The process is no leader of its session, so that no terminal that it opens becomes its own.
+    The process is no leader of its session, so that no terminal that it opens becomes its own. Raises ForkError.
     """
     said, writing = os.pipe()
     numbers, number = os.pipe()
     prctl(PR_SET_CHILD_SUBREAPER, 1)  # and so the parent of a grandchild whose parent ends
-    between = os.fork()
+    between = forked()
     if between == 0:
+        status = 0
         try:
             os.setsid()
             if os.fork() == 0:
                 _live(life, writing, number)
+        except OSError as error:
+            status = error.errno or 1
         finally:
-            os._exit(0)
+            os._exit(status)
     os.close(writing)
     os.close(number)
-    os.waitpid(between, 0)
+    _, ended = os.waitpid(between, 0)
     prctl(PR_SET_CHILD_SUBREAPER, 0)
+    if status := os.waitstatus_to_exitcode(ended):
+        raise ForkError(f"expected to start a process, got: {os.strerror(status)}")
     with os.fdopen(numbers) as pipe:
         return Background(int(pipe.readline()), said)
 

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -182,6 +183,28 @@ def test_the_flags_may_come_from_a_file_as_debian_has_it(directory: Path, tmp_pa
         written = (directory / "authd.toml").read_text()
 
     assert written.startswith(f"# from {defaults}\n")
+
+
+def test_where_no_process_can_be_had_that_is_one_line_and_exit_1() -> None:
+    """Only of one who is not root is the limit heeded."""
+    if os.geteuid() != 0:
+        pytest.fail("run this test as root, who becomes a user without any process")
+    script = (
+        "import authd.daemon.drop_in, os, resource, sys\n"
+        "from argparse import Namespace\n"
+        "from authd.cli import saslauthd\n"
+        "from authd.config import from_saslauthd, saslauthd_flags\n"
+        "resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))\n"
+        "os.setresuid(*[1_879_048_192] * 3)\n"
+        "sys.exit(saslauthd.run(Namespace(words=sys.argv[1:])))"
+    )
+    with TemporaryDirectory() as directory:
+        os.chown(directory, 1_879_048_192, -1)
+
+        ended = run([AUTHD[0], "-c", script, *SASLDB, "-m", directory])
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "authd saslauthd: expected to start a process, got: Resource temporarily unavailable\n"
 
 
 def test_version_names_the_mechanisms_on_standard_error() -> None:

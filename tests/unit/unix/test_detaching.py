@@ -1,4 +1,5 @@
 import os
+import resource
 import stat
 import sys
 from collections.abc import Callable
@@ -6,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from authd.unix.detaching import AlreadyRunningError, PidFile, PidFileError, in_background
+from authd.unix.detaching import AlreadyRunningError, ForkError, PidFile, PidFileError, in_background
+
+NOBODYS_UID = 1_879_048_192  # which no process has
 
 
 def in_child(life: Callable[[], object]) -> int:
@@ -93,3 +96,18 @@ def test_a_defect_is_said_too_and_is_status_1() -> None:
     with os.fdopen(background.said) as said:
         assert said.read().endswith("ZeroDivisionError: integer division or modulo by zero\n")
     assert os.waitstatus_to_exitcode(os.waitpid(background.pid, 0)[1]) == 1
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_where_no_process_can_be_had_that_is_told(most: int) -> None:
+    """The first is the one between, the second that in the background."""
+    if os.geteuid() != 0:
+        pytest.fail("the limit is one of all processes of a user: run this test as root, who becomes one without any")
+
+    def start() -> None:
+        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))  # this process is one of them
+        os.setresuid(NOBODYS_UID, NOBODYS_UID, NOBODYS_UID)
+        with pytest.raises(ForkError, match="expected to start a process, got: Resource temporarily unavailable"):
+            in_background(lambda: 0)
+
+    assert in_child(start) == 0
