@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 Answer = dict[str, Any]
 
 
-def add_options(parser: argparse.ArgumentParser, *, has_json: bool = True) -> None:
-    """Say which daemon is asked."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Which daemon is asked, and how its answer is printed."""
     parser.add_argument("--control", type=Path, metavar="PATH", help="the daemon's control socket")
     parser.add_argument("--config", type=Path, metavar="FILE", help="ask the daemon that runs on FILE")
-    if has_json:
-        parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
 
 
 def asked(
@@ -48,7 +47,7 @@ def asked(
                 return 75
             case Failure.REFUSED | Failure.DEFECT:
                 return 1
-    if getattr(arguments, "json", False):
+    if arguments.json:
         print(json.dumps(answer, indent=2))
     else:
         for line in lines(answer):

@@ -57,10 +57,10 @@ class History:
             for before, after, start, end in zip(sums, sums[1:], self._times, self._times[1:], strict=False)
         ]
 
-    def growth(self, *names: str, spans: int = MINUTE) -> list[float]:
-        """By how much the sum of these numbers had grown at the end of each span since so many spans before."""
+    def growth(self, *names: str) -> list[float]:
+        """By how much the sum of these numbers had grown at the end of each span within the minute before."""
         sums = self._sums(names)
-        return [max(0.0, now - sums[max(0, number - spans)]) for number, now in enumerate(sums)][1:]
+        return [max(0.0, now - sums[max(0, number - MINUTE)]) for number, now in enumerate(sums)][1:]
 
     def _sums(self, names: tuple[str, ...]) -> list[float]:
         found = [self._numbers[name] for name in names if name in self._numbers]
