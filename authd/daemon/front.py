@@ -45,7 +45,7 @@ TAG_KEY_BYTES = 32
 def serve(loaded: Loaded, sockets: dict[str, Listening], supply: Supply, lifeline: int | None = None) -> int:
     """Serve until SIGTERM or SIGINT, or until `lifeline` (a pipe) has no writer any more; give the exit status."""
     forbid_core_dumps()
-    collector.spare_what_stays()
+    collector.set_aside_what_is_here()
     if os.getpid() == 1:  # of a container: the kernel is to reap whoever is orphaned there
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with asyncio.Runner() as runner:

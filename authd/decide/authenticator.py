@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from authd.config.settings import ThrottleAnswer
 from authd.decide.asked import Asked
-from authd.decide.cache import Accepted, Cache, Lookup, Refused
+from authd.decide.cache import Cache, Lookup, Origin
 from authd.decide.chain import Member
 from authd.decide.decision import Arrival, Decision, NotAsked, answer_to
 from authd.decide.digest import Digester, identity
@@ -19,6 +19,7 @@ from authd.decide.throttle import Throttle, UserBlock
 from authd_backends.contract import Outcome, Request, Secret, Verdict
 
 NOBODY = Request("", Secret(b""))
+NO_BACKEND: Origin = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,12 @@ class Authenticator:
         asked = self._recognised.get(listener, sent)
         if asked is None or self._steps.throttle.shuts_out(asked.name):
             return None
-        known = self._steps.cache.recall_accepted(asked.identity, asked.digest, asked.route.generation())
-        if known is None:
+        origin = self._steps.cache.recall_accepted(asked.identity, asked.digest, asked.route.generation())
+        if origin is None:
             return None
-        return self._end_known(Arrival(asked.request, listener, asked.arrival.protocol, arrived), asked, known)
+        return self._end_known(
+            Arrival(asked.request, listener, asked.arrival.protocol, arrived), asked, Outcome.ACCEPTED, origin
+        )
 
     async def decide(self, arrival: Arrival) -> Decision:
         """Give the decision. Whoever cannot wait for it calls `abandon` and does not cancel it: others may share it."""
@@ -80,9 +83,9 @@ class Authenticator:
         generation = route.generation()
         known = self._steps.cache.recall(who, digest, generation) if route.caches else None
         if known is not None:
-            if isinstance(known, Accepted) and arrival.sent:
+            if known.outcome is Outcome.ACCEPTED and arrival.sent:
                 self._recognised.add(asked)
-            return self._end_known(arrival, asked, known)
+            return self._end_known(arrival, asked, *known)
         return await self._ask(asked, generation)
 
     def abandon(self, arrival: Arrival, reason: str) -> Decision:
@@ -106,7 +109,7 @@ class Authenticator:
         is_refused = verdict.outcome not in (Outcome.ACCEPTED, Outcome.UNAVAILABLE)
         is_shut_out = steps.throttle.shuts_out(asked.name)
         if not is_shut_out and not (is_owner and not is_refused and not asked.route.caches):
-            steps.cache.remember(asked.identity, asked.digest, verdict.outcome, generation, member, asked.name)
+            steps.cache.remember(asked.identity, asked.digest, verdict.outcome, generation, member.origin, asked.name)
         if kind := self._late_block(asked, is_guess=is_refused and not is_owner):
             if is_refused:
                 steps.throttle.note_refusal(asked.name, request.client, asked.digest)
@@ -136,21 +139,21 @@ class Authenticator:
         is_known = self._steps.throttle.is_known(asked.name, asked.request.client)
         return Urgency.KNOWN if is_known else Urgency.ANYBODY
 
-    def _end_known(self, arrival: Arrival, asked: Asked, known: Accepted | Refused) -> Decision:
+    def _end_known(self, arrival: Arrival, asked: Asked, outcome: Outcome, origin: Origin) -> Decision:
         """End with what the cache has: no backend is asked."""
         throttle, client = self._steps.throttle, asked.request.client
-        if isinstance(known, Accepted):
+        if outcome is Outcome.ACCEPTED:
             throttle.note_acceptance(asked.name, client)
-            outcome, lookup = Outcome.ACCEPTED, Lookup.HIT
+            lookup = Lookup.HIT
         else:
             throttle.note_refusal(asked.name, client, asked.digest)
-            outcome, lookup = known.outcome, Lookup.NEGATIVE_HIT
+            lookup = Lookup.NEGATIVE_HIT
         return self._end(
             arrival,
             asked.request,
             outcome,
             "",
-            member=known.member,
+            origin=origin,
             route=asked.route.name,
             cache=lookup.value,
             is_repeated=lookup is Lookup.NEGATIVE_HIT,
@@ -176,19 +179,19 @@ class Authenticator:
             asked.request,
             verdict.outcome,
             verdict.reason,
-            member=member,
+            origin=member.origin,
             route=asked.route.name,
             cache=Lookup.MISS.value if asked.route.caches else "",
             is_repeated=is_repeated,
             delay=verdict.delay,
         )
 
-    def _end_stale(self, asked: Asked, outage: str, stale: Accepted) -> Decision:
+    def _end_stale(self, asked: Asked, outage: str, stale: Origin) -> Decision:
         reason = f"known before the outage: {outage}"
         lookup = Lookup.STALE_USED.value
         route = asked.route.name
         accepted = Outcome.ACCEPTED
-        return self._end(asked.arrival, asked.request, accepted, reason, member=stale.member, route=route, cache=lookup)
+        return self._end(asked.arrival, asked.request, accepted, reason, origin=stale, route=route, cache=lookup)
 
     def _end_throttled(self, asked: Asked, kind: str) -> Decision:
         self._steps.throttle.throttled[kind] += 1
@@ -202,7 +205,7 @@ class Authenticator:
         outcome: Outcome | NotAsked,
         reason: str,
         *,
-        member: Member | None = None,
+        origin: Origin = NO_BACKEND,
         route: str = "",
         cache: str = "",
         is_repeated: bool = False,
@@ -215,8 +218,7 @@ class Authenticator:
             outcome,
             answer,
             reason,
-            "" if member is None else member.name,
-            "" if member is None else member.type,
+            *origin,
             route,
             cache,
             is_repeated,

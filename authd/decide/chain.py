@@ -37,6 +37,11 @@ class Member:
     uses_client: bool = False  # the client may decide: who is remembered is remembered with it
     counters: BackendCounters = field(default_factory=BackendCounters, compare=False)
 
+    @property
+    def origin(self) -> tuple[str, str]:
+        """What is told of a verdict: whose it is, and by which mechanism."""
+        return self.name, self.type
+
 
 @dataclass(frozen=True, slots=True)
 class Chain:

@@ -8,16 +8,15 @@ from authd.config.settings import CacheSettings, ThrottleSettings
 from authd.control import tables
 from authd.control.tables import Counts
 from authd.decide.cache import Cache
-from authd.decide.chain import Member
 from authd.decide.digest import Identity
 from authd.decide.distinct import DistinctCounter
 from authd.decide.throttle import Throttle
-from authd_backends import Client, Outcome, Verdict
+from authd_backends import Client, Outcome
 from tests.unit.decide.pieces import Clock, no_chance
 
 MANY = 1000
 LONGEST_SLICE = 200  # entries: of the longest names these take 4 ms
-MEMBER = Member("users", "test", lambda _request, _urgency: Verdict(Outcome.ACCEPTED))
+ORIGIN = ("users", "passwd-file")
 
 
 def who(user: str, realm: str = "", service: str = "smtp") -> Identity:
@@ -27,7 +26,7 @@ def who(user: str, realm: str = "", service: str = "smtp") -> Identity:
 def cache_of(*identities: Identity) -> Cache:
     cache = Cache(CacheSettings(), Clock(), no_chance)
     for number, each in enumerate(identities):
-        cache.remember(each, str(number).encode(), Outcome.ACCEPTED, None, MEMBER, f"canonical of {each[1]}")
+        cache.remember(each, str(number).encode(), Outcome.ACCEPTED, None, ORIGIN, f"canonical of {each[1]}")
     return cache
 
 
@@ -92,7 +91,7 @@ def turns_of_others_during(work: Coroutine[Any, Any, object]) -> int:
 def test_a_large_cache_is_flushed_in_slices_between_which_clients_are_answered(user: str | None) -> None:
     cache = cache_of(*(who(f"user{number}") for number in range(MANY)), who("alice"))
     for number in range(MANY):
-        cache.remember(who("bob"), b"wrong%d" % number, Outcome.WRONG_PASSWORD, None, MEMBER, "bob")
+        cache.remember(who("bob"), b"wrong%d" % number, Outcome.WRONG_PASSWORD, None, ORIGIN, "bob")
 
     assert turns_of_others_during(tables.flush(cache, user)) >= 2 * MANY // LONGEST_SLICE
 

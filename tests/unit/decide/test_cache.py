@@ -1,5 +1,7 @@
+import gc
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -7,13 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from authd.config.settings import CacheSettings
-from authd.decide.cache import Accepted, Cache, Refused
-from authd.decide.chain import Member
+from authd.decide.cache import Cache
 from authd.decide.digest import Digester, Identity, identity
-from authd_backends import Client, Outcome, Request, Secret, Verdict
+from authd_backends import Client, Outcome, Request, Secret
 from tests.unit.decide.pieces import Clock, no_chance
 
-MEMBER = Member("users", "test", lambda *_: Verdict(Outcome.UNAVAILABLE))
+ORIGIN = ("users", "passwd-file")
 ROUTE = b"r" * 16
 DIGESTER = Digester(b"k" * 32)
 
@@ -40,18 +41,12 @@ class Caching:
         self, password: str, outcome: Outcome, who_: Identity | None = None, generation: Hashable = None
     ) -> None:
         who_ = who_ or who()
-        self.cache.remember(who_, digest_of(password, who_), outcome, generation, MEMBER, "alice")
+        self.cache.remember(who_, digest_of(password, who_), outcome, generation, ORIGIN, "alice")
 
     def recall(self, password: str, who_: Identity | None = None, generation: Hashable = None) -> Outcome | None:
         who_ = who_ or who()
         known = self.cache.recall(who_, digest_of(password, who_), generation)
-        match known:
-            case Accepted():
-                return Outcome.ACCEPTED
-            case Refused():
-                return known.outcome
-            case None:
-                return None
+        return known.outcome if known else None
 
     def was_last(self, password: str) -> bool:
         return self.cache.was_last_accepted(who(), digest_of(password, who()))
@@ -274,7 +269,7 @@ def test_lifetimes_end_at_different_times() -> None:
     clock = Clock()
     cache = Cache(CacheSettings(ttl=100.0), clock, lambda: next(chances))
     for user in ("a", "b"):
-        cache.remember(who(user), digest_of("x", who(user)), Outcome.ACCEPTED, None, MEMBER, user)
+        cache.remember(who(user), digest_of("x", who(user)), Outcome.ACCEPTED, None, ORIGIN, user)
 
     clock.now += 95
 
@@ -321,3 +316,24 @@ class CacheMachine(RuleBasedStateMachine):
 
 TestCache = CacheMachine.TestCase
 TestCache.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+
+
+def test_what_is_kept_is_passed_over_by_the_garbage_collector() -> None:
+    class Stamp(NamedTuple):
+        inode: int
+        mtime_ns: int
+
+    caching = Caching()
+    for number in range(100):
+        user = who(f"user{number}")
+        caching.remember("right", Outcome.ACCEPTED, user, (Stamp(1, 2), "text"))
+        caching.remember("wrong", Outcome.WRONG_PASSWORD, user, (Stamp(1, 2), "text"))
+
+    for _ in range(3):  # as often as an object is looked at until it is old; a tuple goes after those in it
+        gc.collect()
+
+    kept = [*caching.cache._accepted.items(), *caching.cache._refused.items()]  # what else has it whole
+    assert len(kept) == 200
+    assert not [part for entry in kept for part in entry if gc.is_tracked(part)]
+    assert caching.recall("right", who("user7"), (Stamp(1, 2), "text")) is Outcome.ACCEPTED
+    assert caching.recall("right", who("user7"), (Stamp(1, 3), "text")) is None
