@@ -27,10 +27,10 @@ from authd.observe.flood import Flood
 from authd.observe.targets import Target, opened, set_up_logging
 from authd.server.loop_lag import LoopLag
 from authd.server.pieces import BackendAtWork, Pieces
+from authd.unix.listening import Listening
 from authd.unix.privileges import forbid_core_dumps
 from authd.unix.process import raise_descriptor_limit
 from authd.unix.sockets import SocketError
-from authd.unix.tcp import Listening
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from authd.config.load import EMBEDDED, Loaded
 from authd.config.settings import ListenerSettings
 from authd.unix import activation
+from authd.unix.listening import PlainSocket
 from authd.unix.sockets import SocketError
-from authd.unix.tcp import PlainSocket
 
 
 class Given:

@@ -12,9 +12,9 @@ from authd.daemon.channel import Offer
 from authd.daemon.given import NONE, Given
 from authd.daemon.openings import Exchange, exchange, make_directory, take_back
 from authd.daemon.settled import check_settled
+from authd.unix.listening import Listening
 from authd.unix.privileges import Account
 from authd.unix.sockets import UNCHANGED, BoundSocket
-from authd.unix.tcp import Listening
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from authd.observe.processes import collectors
 from authd.observe.sections import Sources
 from authd.observe.view import OperatorPage
 from authd.server.pieces import Pieces
-from authd.unix.tcp import Listening
+from authd.unix.listening import Listening
 
 COUNTING_PAUSE = 10.0  # seconds between two looks at who is blocked: the tables may be large
 

@@ -14,8 +14,8 @@ from authd.config.settings import ControlSettings, ListenerSettings, Settings
 from authd.control.access import ADMIN_GROUP, admin_gid
 from authd.daemon.given import NONE, Given
 from authd.unix import sockets, tcp
+from authd.unix.listening import Listening
 from authd.unix.sockets import UNCHANGED, BoundSocket, SocketError
-from authd.unix.tcp import Listening
 
 log = logging.getLogger(__name__)
 

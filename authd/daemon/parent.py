@@ -25,9 +25,9 @@ from authd.daemon.holdings import Holdings
 from authd.daemon.keeper import FAILED, MISCONFIGURED, WATCHED, Child, Keeper
 from authd.observe.targets import disown_logging
 from authd.unix import privileges, process
+from authd.unix.listening import Listening
 from authd.unix.privileges import PrivilegeError
 from authd.unix.sockets import SocketError
-from authd.unix.tcp import Listening
 from authd_backends.errors import BackendError
 
 MARGIN = 2.0  # seconds beyond shutdown_deadline until the front is killed

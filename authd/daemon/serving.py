@@ -14,7 +14,7 @@ from authd.daemon.openings import control_key, listener_key, metrics_key
 from authd.observe.counters import LogCounters, ReloadCounters
 from authd.server.listener import Listener, Reserve
 from authd.server.pieces import Pieces
-from authd.unix.tcp import Listening
+from authd.unix.listening import Listening
 
 if TYPE_CHECKING:
     from authd.daemon.observing import Observation

@@ -18,9 +18,9 @@ from authd.daemon.holdings import Holdings
 from authd.daemon.openings import exchange, group_id, make_directory, take_back
 from authd.observe.targets import opened, set_up_logging
 from authd.unix import privileges
+from authd.unix.listening import Listening
 from authd.unix.privileges import Account, may_drop
 from authd.unix.sockets import UNCHANGED
-from authd.unix.tcp import Listening
 
 log = logging.getLogger(__name__)
 

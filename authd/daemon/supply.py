@@ -14,7 +14,7 @@ from authd.daemon.channel import ChannelError, Word
 from authd.daemon.given import Given
 from authd.daemon.openings import Sockets, exchange
 from authd.daemon.settled import check_settled
-from authd.unix.tcp import Listening, PlainSocket
+from authd.unix.listening import Listening, PlainSocket
 
 PATIENCE = 10.0  # seconds for the parent to answer
 

@@ -1,42 +1,9 @@
-"""Listening TCP sockets."""
+"""Listening at TCP addresses."""
 
 import socket
-from pathlib import Path
-from typing import Protocol
 
+from authd.unix.listening import PlainSocket
 from authd.unix.sockets import SocketError
-
-
-class Listening(Protocol):
-    """What a listening socket is to those who pass it on, be it a `sockets.BoundSocket` or a `PlainSocket`."""
-
-    socket: socket.socket
-
-    @property
-    def path(self) -> Path | str: ...
-
-    def unlink(self) -> None: ...
-
-    def disown(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class PlainSocket:
-    """A listening socket, non-blocking, of which nothing has to be taken back: no file of ours, no lock."""
-
-    def __init__(self, listening: socket.socket, where: Path | str) -> None:
-        self.socket = listening
-        self.path = where
-
-    def unlink(self) -> None:
-        """There is no file."""
-
-    def disown(self) -> None:
-        """Nothing is held but the socket."""
-
-    def close(self) -> None:
-        self.socket.close()
 
 
 def bind(where: str, backlog: int) -> PlainSocket:

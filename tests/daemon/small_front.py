@@ -20,8 +20,8 @@ from authd.config.load import parse
 from authd.daemon import parent
 from authd.daemon.holdings import Holdings
 from authd.daemon.openings import exchange
+from authd.unix.listening import Listening
 from authd.unix.privileges import account
-from authd.unix.tcp import Listening
 
 CONFIGURATION = """
 [server]
