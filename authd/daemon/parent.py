@@ -70,8 +70,7 @@ class Parent:
 
     def _start_front(self) -> int:
         self._holdings.roll_back()  # what a front that died has not taken up
-        if self._end is not None:
-            self._end.close()
+        self._close_channel()
         ours, theirs = channel.pair()
         self._end = ours
         fcntl.fcntl(ours, fcntl.F_SETOWN, os.getpid())
@@ -105,9 +104,7 @@ class Parent:
         except ChannelError as error:
             log.debug("the channel to the front: %s", error)
             self._holdings.roll_back()
-            if self._end is not None:
-                self._end.close()
-                self._end = None
+            self._close_channel()
         self._drop_needless_helpers()
 
     def _heed(self, word: Word) -> None:
@@ -142,6 +139,12 @@ class Parent:
         for bound in self._holdings.every():
             bound.unlink()
             bound.close()
+        self._close_channel()  # or a front that is reloading would wait for an answer before it ends
+
+    def _close_channel(self) -> None:
+        if self._end is not None:
+            self._end.close()
+            self._end = None
 
     def _fork(self, what: str, life: Callable[[], int], kept: Sequence[Listening], *descriptors: int) -> int:
         """Fork a child for `life`, with the sockets and descriptors it keeps out of all, and give its pid."""

@@ -79,9 +79,11 @@ class ParentSupply:
             channel.discard_offers(self._end)  # one that came too late
             self._end.send(Word.PREPARE.value)
             offer = await asyncio.to_thread(channel.receive_offer, self._end)
-        except (ChannelError, OSError) as error:
+        except ChannelError as error:
             self._say(Word.ROLL_BACK)  # one that comes too late would listen where nobody accepts
             raise ConfigError(str(error).splitlines()) from None
+        except OSError:
+            raise ConfigError(["the parent has gone"]) from None
         try:
             found = self.given.added_to(parse(offer.source, offer.content, path=loaded.path))
         except ConfigError:

@@ -132,6 +132,22 @@ def test_a_reload_that_is_asked_for_while_the_front_is_dead_is_done_by_the_next_
     wait_until(lambda: authd.process.output.count("reloaded") == 2, "one reload more, and no other")
 
 
+def test_a_stop_right_behind_a_reload_does_not_wait_for_it(authd: Authd) -> None:
+    """The parent, which is stopping, answers no front that asks it for another configuration."""
+    configure(authd, '[server]\nshutdown_deadline = "30s"\n' + LISTENER + USERS)
+    assert authd.stop() == 0
+    authd.start()
+    authd.process.freeze()
+    authd.process.send(signal.SIGHUP)
+    authd.process.send(signal.SIGTERM)
+
+    authd.process.thaw()
+
+    assert authd.process.wait() == 0
+    assert "the parent has gone" in authd.process.output
+    assert "expected the parent to answer" not in authd.process.output
+
+
 def test_a_helper_begins_with_the_first_backend_that_needs_one(authd: Authd) -> None:
     assert asked(authd, "bob") == NO
     assert len(children(authd.process.pid)) == 1
