@@ -11,6 +11,7 @@ from authd.server.counters import ConnectionCounters
 from authd.server.deadlines import Deadlines
 from authd.server.desk import Desk, Pending, Reply, temporary_failure
 from authd.server.holds import Holds
+from authd.server.probe import is_probe
 from authd.server.wire import MAX_READ, Wire, send, turn_away
 from authd.unix.sockets import peer_credentials
 
@@ -238,16 +239,21 @@ class Connection:
             return
         with memoryview(self._data) as view:
             looked = self._all.desk.look(view, self._listener, self.arrived)
+            asks_for_nobody = isinstance(looked, Reply) and looked.more_may_come and is_probe(self._socket, view)
         if looked is None:
             return
         self._all.no_longer_reads(self)
         self._loop.remove_reader(self._socket.fileno())
         self._in_pieces = self._in_pieces or len(data) == MAX_READ
         self._forget_data()
-        if isinstance(looked, Reply):
-            self.reply(looked)
-        else:
+        if not isinstance(looked, Reply):
             self.decide(looked)
+        elif asks_for_nobody:
+            self._all.counters.accepted -= 1
+            send(self._socket, looked.answer)
+            self.close()
+        else:
+            self.reply(looked)
 
     def _forget_data(self) -> None:
         self._all.holds_partial(-len(self._data))

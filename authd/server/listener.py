@@ -7,11 +7,10 @@ import os
 from contextlib import suppress
 from socket import SHUT_RD, SocketType, socket
 
-from authd.protocols.saslauthd import PROBE
 from authd.server.connection import Connections
 from authd.server.desk import Pending, Reply
+from authd.server.probe import is_probe
 from authd.server.wire import MAX_READ, accept, send
-from authd.unix.sockets import peer_credentials
 
 log = logging.getLogger(__name__)
 
@@ -136,8 +135,10 @@ class Listener:
             return
         looked = self._connections.desk.look(data, self._path, arrived)
         if isinstance(looked, Reply):
-            if looked.more_may_come and data == PROBE and _is_our_own(sock):
-                self._answer_probe(sock, looked)
+            if looked.more_may_come and is_probe(sock, data):
+                self._connections.counters.accepted -= 1
+                send(sock, looked.answer)
+                sock.close()
             elif looked.due or looked.more_may_come:
                 self._connections.wait_to_reply(sock, self._path, arrived, looked)
             else:
@@ -148,12 +149,6 @@ class Listener:
             self._connections.wait_for_decision(sock, self._path, arrived, looked)
         else:
             self._connections.wait_for_request(sock, self._path, arrived, bytes(data))
-
-    def _answer_probe(self, sock: SocketType, looked: Reply) -> None:
-        """Answer the watchdog, which is no client: it is neither counted nor told of."""
-        self._connections.counters.accepted -= 1
-        send(sock, looked.answer)
-        sock.close()
 
     def _accept_in_need(self, error: OSError) -> bool:
         """Accept failed. Where it was for want of descriptors, free one, and serve with that."""
@@ -192,8 +187,3 @@ class Listener:
         if self._paused is None:
             self._loop.remove_reader(self._socket.fileno())
             self._paused = self._loop.call_later(PAUSE, self.start)
-
-
-def _is_our_own(sock: SocketType) -> bool:
-    """Whether this very process has connected, which the kernel alone says: nobody else can hide as that."""
-    return peer_credentials(sock).pid == os.getpid()

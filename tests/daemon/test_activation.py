@@ -2,10 +2,13 @@
 
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from authd_backends.hashes.libcrypt import hashed
 from tests.daemon.running import (
@@ -223,16 +226,27 @@ def test_the_watchdog_s_own_logins_are_neither_counted_nor_logged(tmp_path: Path
         assert "protocol_error" not in manager.log
 
 
-def test_nobody_else_is_taken_for_the_watchdog(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("uid", "counted_ones"), [(0, 0), (65534, 1)])
+def test_nobody_but_root_is_taken_for_the_watchdog(tmp_path: Path, uid: int, counted_ones: int) -> None:
+    """Root is who runs `authd doctor`."""
+    ask_with_nothing = (
+        "import os, socket, sys; os.chdir(sys.argv[1]); os.setgroups([]); os.setresuid(*[int(sys.argv[2])] * 3);"
+        f"c = socket.socket(socket.AF_UNIX); c.connect('mux'); c.sendall({EMPTY!r}); print(c.recv(9).hex())"
+    )
     with managed(tmp_path, watchdog=60) as manager:
         manager.start()
-        client = connect(manager.paths[0])
-        client.sendall(EMPTY)
+        manager.wait_for("WATCHDOG=1")
+        socket = manager.paths[0]
+        socket.chmod(0o666)
+        socket.parent.chmod(0o755)
 
-        assert everything(client) == NO
+        command = [sys.executable, "-c", ask_with_nothing, str(socket.parent), str(uid)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+        assert bytes.fromhex(said) == NO
         assert manager.stop() == 0
-        assert "stopped after 1 connections" in manager.log
-        assert manager.log.count("outcome=protocol_error") == 1
+        assert f"stopped after {counted_ones} connections" in manager.log
+        assert manager.log.count("outcome=protocol_error") == counted_ones
 
 
 def test_the_watchdog_is_not_fed_when_a_socket_of_our_own_is_gone(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_a_flood_and_an_outage_are_counted_to_the_last_one(authd: Authd, metrics
     assert set(answers) == {NO, TEMPORARY}
     set_mood(mood, "unavailable")
     assert [ask(authd.socket, "alice", f"right{number}", "xmpp") for number in range(50)] == [TEMPORARY] * 50
-    for request in (b"\0\0\0\0\0\0\0\0", b"\1\1\xff", b"\xff\xff\0"):
+    for request in (b"\0\0\0\1\0\0\0\0\0", b"\1\1\xff", b"\xff\xff\0"):
         connect_and_leave(authd.socket, request)
 
     seen = scrape(metrics)
