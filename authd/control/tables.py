@@ -11,6 +11,7 @@ from authd.decide.cache import Cache
 from authd.decide.digest import Identity
 from authd.decide.distinct import DistinctCounter
 from authd.decide.throttle import Throttle, name_of
+from authd.unix import collector
 
 T = TypeVar("T")
 
@@ -78,6 +79,7 @@ async def _free(*tables: OrderedDict[Any, Any]) -> None:
             for _ in range(min(SLICE, len(table))):
                 table.popitem()
             await asyncio.sleep(0)
+    collector.set_aside_what_is_here()  # as they were: the tables that have taken their place
 
 
 async def _slices(table: Iterable[T]) -> AsyncIterator[list[T]]:

@@ -14,7 +14,7 @@ from authd.config.errors import ConfigError
 from authd.config.load import Loaded
 from authd.config.settings import Settings
 from authd.control.commands import Commands
-from authd.daemon import collector, notify, watchdog
+from authd.daemon import notify, watchdog
 from authd.daemon.assembly import assemble, reassemble
 from authd.daemon.at_work import backends_at_work
 from authd.daemon.retiring import Retiring
@@ -27,6 +27,7 @@ from authd.observe.flood import Flood
 from authd.observe.targets import Target, opened, set_up_logging
 from authd.server.loop_lag import LoopLag
 from authd.server.pieces import BackendAtWork, Pieces
+from authd.unix import collector
 from authd.unix.listening import Listening
 from authd.unix.privileges import forbid_core_dumps
 from authd.unix.process import raise_descriptor_limit
@@ -45,7 +46,6 @@ TAG_KEY_BYTES = 32
 def serve(loaded: Loaded, sockets: dict[str, Listening], supply: Supply, lifeline: int | None = None) -> int:
     """Serve until SIGTERM or SIGINT, or until `lifeline` (a pipe) has no writer any more; give the exit status."""
     forbid_core_dumps()
-    collector.set_aside_what_is_here()
     if os.getpid() == 1:  # of a container: the kernel is to reap whoever is orphaned there
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with asyncio.Runner() as runner:
@@ -98,6 +98,7 @@ class Front:
             self._lines,
         )
         self._serving.exchange(self._sockets, settings, self._supply.given)
+        collector.set_aside_what_is_here()
         notify.ready()
         watched = self._watchdog()
 

@@ -18,7 +18,7 @@ JITTER = 0.1  # of a lifetime, at most: or all that came in together would be as
 
 Origin = tuple[str, str]  # the backend whose verdict it was, and its mechanism
 
-# What is kept, by the 100,000: plain tuples of plain values, since these alone Python's garbage collector passes over.
+# What is kept, by the 100,000: plain tuples of plain values, which Python's garbage collector does not look at.
 # An accepted password: its digest, until when it is an answer, until when it serves in an outage, the generation,
 # the origin, and the name that all spellings of the user count as.
 _Accepted = tuple[bytes, float, float, Hashable, Origin, str]

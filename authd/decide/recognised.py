@@ -6,7 +6,7 @@ from dataclasses import replace
 from authd.decide.asked import Asked
 from authd_backends.contract import Secret
 
-MAX_RECOGNISED = 16_384  # requests; then all are forgotten, and those that still come are learned again
+MAX_RECOGNISED = 4096  # requests; then all are forgotten, and those that still come are learned again
 NO_PASSWORD = Secret(b"")
 
 
