@@ -36,7 +36,7 @@ class Connections:
         self.counters = counters
         self.wire = Wire()
         self.clock = clock
-        self.deciding: set[asyncio.Task[None]] = set()  # those of clients that were given up, too; a loop holds none
+        self.deciding: set[Connection] = set()  # those who were given up, too: a loop holds no task
         self._admission: Admission[Connection] = Admission(limits.max_connections)
         self._answer = Deadlines(limits.request_deadline, Connection.give_up, clock)
         self._read = Deadlines(limits.read_deadline, Connection.stop_reading, clock)
@@ -180,6 +180,7 @@ class Connection:
         self._drained = 0
         self._pending: Pending | None = None
         self._held: Reply | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def read_more(self, data: bytes) -> None:
         """Begin to read, behind the bytes that have come already."""
@@ -190,9 +191,8 @@ class Connection:
     def decide(self, pending: Pending) -> None:
         """Begin to wait for the decision."""
         self._pending = pending
-        task = self._loop.create_task(self._finish(pending))
-        self._all.deciding.add(task)
-        task.add_done_callback(self._all.deciding.discard)
+        self._all.deciding.add(self)
+        self._task = self._loop.create_task(self._finish(pending))
 
     def stop_reading(self) -> None:
         """The request is not whole in time. Who has sent something is told a temporary failure."""
@@ -262,6 +262,7 @@ class Connection:
 
     async def _finish(self, pending: Pending) -> None:
         reply = await self._all.desk.finish(pending)
+        self._all.deciding.discard(self)
         if self._pending is not None:
             self._pending = None
             self.reply(reply)
