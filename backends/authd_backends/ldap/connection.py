@@ -31,6 +31,8 @@ class Connection:
         self.is_fresh = True  # nothing was asked yet
         self.idle_since = loop.time()
         self._descriptor: int = handle.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLIN)
         os.set_blocking(self._descriptor, False)  # libldap would wait for the rest of an answer that began
         loop.add_reader(self._descriptor, self._readable)
 
@@ -60,11 +62,7 @@ class Connection:
 
     def is_quiet(self) -> bool:
         """Whether there is nothing to read: on an idle connection that would be its end."""
-        if not self.is_open:
-            return False
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLIN)
-        return not poll.poll(0)
+        return self.is_open and not self._poll.poll(0)
 
     def close(self) -> None:
         if self.is_open:
@@ -77,9 +75,9 @@ class Connection:
             self.close()  # nothing was asked: the server says goodbye
             return
         try:
-            kind, data, _, controls = self._handle.result3(
-                self._message, all=1, timeout=0, resp_ctrl_classes=RESPONSE_CONTROLS
-            )
+            kind, data, controls = self._result()
+            if kind is None:  # only a part: the entry and the end of a search come one right behind the other
+                kind, data, controls = self._result()
         except ldap.LDAPError as error:
             if not is_answer(error):
                 self.close()  # libldap has closed the socket: its number is about to be another's
@@ -87,6 +85,13 @@ class Connection:
             return
         if kind is not None and not self._answer.done():
             self._answer.set_result(Answer([(dn, found) for dn, found in data or () if dn is not None], controls))
+
+    def _result(self) -> tuple[int | None, list[Any] | None, list[Any]]:
+        """Give the answer's kind, None while it is not whole, its entries and its controls."""
+        kind, data, _, controls = self._handle.result3(
+            self._message, all=1, timeout=0, resp_ctrl_classes=RESPONSE_CONTROLS
+        )
+        return kind, data, controls
 
     def _fail(self, error: ldap.LDAPError) -> None:
         if self._answer is not None and not self._answer.done():
