@@ -12,6 +12,7 @@ from authd_backends.kinds import shown
 
 DEBIAN, FEDORA = Path("/etc/default"), Path("/etc/sysconfig")
 MAX_SIZE = 1 << 16  # characters
+MAX_VALUE = 1 << 12  # characters; each variable may be ten times the one above
 UNSET_OPTIONS = "-c -m /var/run/saslauthd"  # what the init script takes for none
 
 _INSTANCE = re.compile(r"saslauthd[_a-zA-Z0-9-]*")  # as the init script looks for them: no saslauthd.dpkg-old
@@ -36,9 +37,11 @@ def read(path: Path) -> dict[str, str]:
     """Read a file's assignments. Raises ConfigError where it cannot be read, or where only a shell could tell."""
     try:
         with path.open(encoding="utf-8", errors="surrogateescape") as file:
-            text = file.read(MAX_SIZE)
+            text = file.read(MAX_SIZE + 1)
     except OSError as error:
         raise ConfigError([f"{path}: expected a file to read, got: {error.strerror}"]) from error
+    if len(text) > MAX_SIZE:
+        raise ConfigError([f"{path}: expected at most {MAX_SIZE} characters, got more"])
     return assignments(str(path), text)
 
 
@@ -57,6 +60,9 @@ def assignments(source: str, text: str) -> dict[str, str]:
             values[beginning[1]], at = _value(text, beginning.end(), values)
         except KeyError:
             raise _error(source, text, at) from None
+        if len(values[beginning[1]]) > MAX_VALUE:
+            expected = f"expected a value of at most {MAX_VALUE} characters"
+            raise ConfigError([f"{source}:{_line(text, beginning.start())}: {expected}, got more"])
         if text[at : at + 1].strip(" \t\r\n;"):
             raise _error(source, text, beginning.start())
         at = _after_blanks(text, at)
@@ -107,8 +113,10 @@ def _after_blanks(text: str, at: int) -> int:
 
 
 def _error(source: str, text: str, at: int) -> ConfigError:
-    line = text.count("\n", 0, at) + 1
+    expected = "expected NAME=value without a command or an unknown variable"
     got = text[at:].partition("\n")[0]
-    return ConfigError(
-        [f"{source}:{line}: expected NAME=value without a command or an unknown variable, got {shown(got)}"]
-    )
+    return ConfigError([f"{source}:{_line(text, at)}: {expected}, got {shown(got)}"])
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1

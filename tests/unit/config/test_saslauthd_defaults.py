@@ -96,6 +96,21 @@ def test_what_only_a_shell_could_tell_is_refused_with_its_line(text: str, line: 
     assert str(caught.value) == f"/etc/default/saslauthd:{line}: {expected}, got {got}"
 
 
+def test_variables_that_grow_with_each_other_come_to_an_end() -> None:
+    text = "A0=0123456789\n" + "".join(f'A{number + 1}="{f"$A{number}" * 10}"\n' for number in range(12))
+
+    with pytest.raises(ConfigError, match="saslauthd:4: expected a value of at most 4096 characters, got more"):
+        assignments("saslauthd", text)
+
+
+def test_of_a_file_beyond_reason_nothing_is_taken(tmp_path: Path) -> None:
+    """What stands at its end would be left out."""
+    (tmp_path / "saslauthd").write_text("MECHANISMS=pam\n" + "# a comment\n" * 6000 + "OPTIONS=-r\n")
+
+    with pytest.raises(ConfigError, match="saslauthd: expected at most 65536 characters, got more"):
+        read(tmp_path / "saslauthd")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
