@@ -86,6 +86,7 @@ class Front:
             backends = backends_at_work(self._loaded)
         except ConfigError as error:
             log.error("%s", error)  # noqa: TRY400
+            self._free_paths()
             return 2
         most = _max_connections(settings.server.max_connections)
         self._pieces = assemble(settings, backends, self._decisions.record, most, self._lag.counters)
@@ -223,9 +224,7 @@ class Front:
 
     async def _finish(self) -> None:
         """Answer all that are there: what is whole, within the deadline; the rest with a temporary failure."""
-        if self._supply.owns_sockets:
-            for bound in self._sockets.values():
-                bound.unlink()
+        self._free_paths()
         self._serving.stop()
         connections, settings = self._pieces.connections, self._loaded.settings
         self._loop.call_later(GRACE, connections.stop_reading)
@@ -238,6 +237,12 @@ class Front:
         self._lag.stop()
         self._decisions.left_out.tell()
         _tell_what_was_done(self._pieces)
+
+    def _free_paths(self) -> None:
+        """Remove the files of the sockets, for whoever starts next."""
+        if self._supply.owns_sockets:
+            for bound in self._sockets.values():
+                bound.unlink()
 
 
 def _tell_what_was_done(pieces: Pieces) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import threading
@@ -13,6 +14,7 @@ import pytest
 
 from tests.daemon.running import (
     AUTHD,
+    ENOUGH,
     NO,
     OK,
     TEMPORARY,
@@ -205,6 +207,21 @@ def test_the_soft_limit_of_descriptors_is_raised_to_the_hard_one(authd: Authd) -
 
     (files,) = [line.split() for line in limits.splitlines() if line.startswith("Max open files")]
     assert files[-3] == files[-2]
+
+
+def test_a_start_that_a_backend_stops_leaves_no_socket_behind(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "users.db").close()
+    (tmp_path / "authd.toml").write_text(
+        f'[[listeners]]\npath = "{tmp_path}/mux"\n[control]\npath = "{tmp_path}/control"\n'
+        f'[backends.users]\ntype = "sqlite"\npath = "{tmp_path}/users.db"\nquery = "SELECT nothing WHERE :login"\n'
+    )
+    command = unprivileged([*AUTHD, "serve", "--config", str(tmp_path / "authd.toml")])
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=ENOUGH, check=False)
+
+    assert done.returncode == 2
+    assert "backends.users" in done.stderr
+    assert sorted(each.name for each in tmp_path.iterdir() if each.is_socket()) == []
 
 
 def test_where_descriptors_are_few_half_of_them_are_for_clients(tmp_path: Path) -> None:
