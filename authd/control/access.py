@@ -3,6 +3,8 @@
 import grp
 import os
 import socket
+import stat
+from pathlib import Path
 
 from authd.unix.sockets import peer_credentials, peer_groups
 
@@ -15,6 +17,15 @@ def admin_gid() -> int | None:
         return grp.getgrnam(ADMIN_GROUP).gr_gid
     except KeyError:
         return None
+
+
+def gives_to_administrators(directory: Path) -> bool:
+    """Whether what is made in a directory belongs to their group by itself (setgid), as in /run/authd below systemd."""
+    try:
+        found = directory.stat()
+    except OSError:
+        return False
+    return bool(found.st_mode & stat.S_ISGID) and found.st_gid == admin_gid()
 
 
 def may_ask(caller: socket.socket, admin_gid: int | None) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from authd.config.errors import ConfigError
 from authd.config.settings import ControlSettings, ListenerSettings, Settings
-from authd.control.access import ADMIN_GROUP, admin_gid
+from authd.control.access import ADMIN_GROUP, admin_gid, gives_to_administrators
 from authd.daemon.given import NONE, Given
 from authd.unix import sockets, tcp
 from authd.unix.listening import Listening
@@ -171,7 +171,8 @@ def _control(settings: Settings, *, is_root: bool) -> BoundSocket | None:
     try:
         if is_default:
             make_directory(path.parent, 0o755, UNCHANGED)
-        return sockets.bind(path, mode=0o660 if group else 0o600, owner=None, group=group, backlog=CONTROL_BACKLOG)
+        mode = 0o660 if group or gives_to_administrators(path.parent) else 0o600
+        return sockets.bind(path, mode=mode, owner=None, group=group, backlog=CONTROL_BACKLOG)
     except (SocketError, ConfigError) as error:
         if not is_default:
             raise

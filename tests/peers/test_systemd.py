@@ -1,5 +1,6 @@
 """The units under Debian's systemd: what it thinks of them, and what it does with them as process 1."""
 
+import json
 import os
 import re
 import socket
@@ -20,6 +21,7 @@ from tests.servers.systemd import UNITS, Systemd, systemd
 
 PACKAGES = ("systemd", "procps")  # the units call /bin/kill
 CHROOT = "/var/spool/postfix/var/run/saslauthd/mux"
+CONTROL = "/run/authd/control.sock"
 HASH = hashed(b"secret", "$6$rounds=1000$saltsalt")
 SETTINGS = f"""
 [[listeners]]
@@ -154,6 +156,16 @@ def test_the_first_login_starts_the_front_which_has_no_rights(manager: Systemd) 
     front = manager.main_pid("authd.service")
     assert "0" not in status(front, "Uid").split()
     assert (int(status(front, "CapBnd"), 16), status(front, "NoNewPrivs"), status(front, "Seccomp")) == (0, "1", "2")
+
+
+def test_the_group_of_administrators_may_steer_it_and_nobody_else(manager: Systemd) -> None:
+    alice = ["setpriv", "--reuid=alice", "--regid=5000"]
+
+    told = manager.run(*alice, "--groups=authd-admin", "authd", "status", "--json", "--control", CONTROL)
+    manager.run(*alice, "--clear-groups", "authd", "status", "--control", CONTROL, expect=1)
+
+    assert json.loads(told)["listeners"] == [str(SOCKET), CHROOT]
+    assert manager.run("stat", "-c", "%A %U %G", CONTROL).strip() == "srw-rw---- authd authd-admin"
 
 
 def test_shadow_is_read_by_a_helper_that_is_not_root_and_pam_by_another(manager: Systemd) -> None:
