@@ -69,9 +69,10 @@ def duration(seconds: float) -> str:
 
 def _configured(config: Path | None) -> Path:
     """Where the daemon listens for us: by its file, which not every administrator of it may read."""
-    from authd.config.load import CONFIG_FILE, load
+    from authd.config.default import CONFIG_FILE, is_there
+    from authd.config.load import load
     from authd.config.settings import ControlSettings
 
-    if config is None and CONFIG_FILE.exists() and not os.access(CONFIG_FILE, os.R_OK):
+    if config is None and is_there(CONFIG_FILE) and not os.access(CONFIG_FILE, os.R_OK):
         return ControlSettings().path
     return load(config).settings.control.path

@@ -106,12 +106,15 @@ def _counted(field: bytes) -> bytes:
 
 
 def _default_socket() -> str:
-    """Name the embedded default's socket. Raises UsageError where the environment names no usable directory."""
-    from authd.config.default import default_socket
+    """Name the system's socket, or the embedded default's where that counts for a start without --config.
+
+    Raises UsageError where the environment names no usable directory.
+    """
+    from authd.config.default import CONFIG_FILE, SYSTEM_SOCKET, default_socket, is_there
     from authd.config.errors import ConfigError
 
     try:
-        return str(default_socket())
+        return str(SYSTEM_SOCKET if is_there(CONFIG_FILE) else default_socket())
     except ConfigError as error:
         raise UsageError(f"authd test: {error}\n") from None
 

@@ -13,9 +13,21 @@ from authd.config.errors import ConfigError
 if TYPE_CHECKING:
     from authd.config.settings import ListenerSettings
 
+CONFIG_FILE = Path("/etc/authd/authd.toml")  # in whose absence the embedded default counts
 SYSTEM_SOCKET = Path("/run/saslauthd/mux")  # where Debian's libsasl2 looks
 CONTROL_NAME = "control.sock"
 SASL_GROUP = "sasl"  # on Debian: who may ask saslauthd
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file, be it a dangling link or one that may not be looked at: those are errors, not absent."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def default_users_file() -> Path:

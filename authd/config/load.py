@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from authd.config.default import default_text
+from authd.config.default import CONFIG_FILE, default_text, is_there
 from authd.config.errors import ConfigError
 from authd.config.location import located
 from authd.config.notices import readable_secrets
@@ -16,7 +16,6 @@ from authd.config.sections import read_settings
 from authd.config.settings import Settings
 from authd_backends.kinds import quoted, shown
 
-CONFIG_FILE = Path("/etc/authd/authd.toml")
 MAX_SIZE = 1 << 20  # bytes; what is larger is no configuration
 EMBEDDED = "embedded default"
 
@@ -38,7 +37,7 @@ def load(path: Path | None) -> Loaded:
 
     Raises ConfigError with every problem, a line each, in the order of the file.
     """
-    if path is None and not _exists(CONFIG_FILE):
+    if path is None and not is_there(CONFIG_FILE):
         return parse(EMBEDDED, default_text().encode())
     path = path or CONFIG_FILE
     source = _source(path)
@@ -81,17 +80,6 @@ def _writers(status: os.stat_result | None) -> str:
     if status.st_uid not in (0, os.geteuid()):
         return f"its owner, uid {status.st_uid}"
     return f"others, mode {stat.S_IMODE(status.st_mode):04o}" if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) else ""
-
-
-def _exists(path: Path) -> bool:
-    """Whether there is a file, be it a dangling link or one that may not be looked at: those are errors, not absent."""
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _decoded(source: str, content: bytes) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from authd.config.default import SASL_GROUP, SYSTEM_SOCKET, default_listener
+from authd.config.default import CONFIG_FILE, SASL_GROUP, SYSTEM_SOCKET, default_listener
 from authd.config.errors import ConfigError
-from authd.config.load import CONFIG_FILE, Loaded, load
+from authd.config.load import Loaded, load
 from authd.config.notices import readable_secrets
 from authd.config.settings import ListenerSettings
 from authd.doctor.access import account, group_name

@@ -30,7 +30,7 @@ path = "/etc/authd/users"
 
 @pytest.fixture(scope="module")
 def authd(box: Box) -> Iterator[Authd]:
-    box.add_user("operator", groups=["authd-admin"])
+    box.add_user("operator", groups=["authd-admin", "sasl"])
     box.add_user("stranger")
     authd = Authd(box, CONFIGURATION)
     box.write("/etc/authd/users", f"alice:{hashed(b'right', '$6$rounds=1000$saltsalt')}\n", mode=0o640, group="authd")
@@ -59,6 +59,19 @@ def test_root_and_administrators_are_answered_by_the_front(box: Box, authd: Auth
 
     assert code == 0, output
     assert json.loads(output)["listeners"] == ["/run/saslauthd/mux"]
+
+
+def test_an_administrator_is_answered_who_may_not_even_look_for_the_configuration(box: Box, authd: Authd) -> None:
+    directory = box.path("/etc/authd")
+    os.chown(directory, 0, box._ids("/etc/group")["authd"])
+    directory.chmod(0o750)
+    login = [sys.executable, "-m", "authd", "test", "-u", "alice", "-p", "right"]
+
+    code, output = status_exit(box, "operator")
+
+    assert code == 0, output
+    assert box.run(login, user="operator").stdout == '0: OK "Success."\n'
+    assert box.run(login, user="stranger", expect=None).stderr == "connect() : Permission denied\n"
 
 
 @pytest.mark.parametrize("user", ["stranger", "authd"])

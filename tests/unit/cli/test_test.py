@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from authd.cli import test as command
+from authd.config import default
 
 RIGHT = ("-u", "alice", "-p", "secret")
 REQUEST = b"\0\5alice\0\6secret\0\4imap\0\0"
@@ -188,9 +189,22 @@ def test_the_password_can_come_from_standard_input(
     assert "secret" not in "".join(capsys.readouterr())
 
 
-def test_without_f_it_asks_the_socket_of_the_embedded_default(
-    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+def test_without_f_it_asks_where_libsasl2_does_though_it_is_not_root(
+    listener: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "authd.toml").touch(mode=0)
+    monkeypatch.setattr(default, "CONFIG_FILE", tmp_path / "authd.toml")
+    monkeypatch.setattr(default, "SYSTEM_SOCKET", Path(listener.getsockname()))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+
+    with daemon(listener, b"\0\2OK"):
+        assert status_of(*RIGHT) == 0
+
+
+def test_without_f_and_without_any_file_it_asks_the_socket_of_the_embedded_default(
+    listener: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(default, "CONFIG_FILE", tmp_path / "absent")
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(Path(listener.getsockname()).parent))
 
     with daemon(listener, b"\0\2OK"):
@@ -198,8 +212,9 @@ def test_without_f_it_asks_the_socket_of_the_embedded_default(
 
 
 def test_a_default_socket_that_cannot_be_named_is_wrong_use(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(default, "CONFIG_FILE", tmp_path / "absent")
     monkeypatch.setenv("RUNTIME_DIRECTORY", "run")
 
     assert status_of(*RIGHT) == 1
