@@ -16,14 +16,15 @@ complete -p authd > /dev/null || exit 3
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _authd
 printf '%s\\n' "${COMPREPLY[@]}"
 """
-# What the widget puts into the line instead of a list: every match at once. It is then shown between < and >.
+# What the widget puts into the line instead of a list: every match at once. It is then shown between < and >, which
+# nothing has that is typed here, since the shell may show that too.
 _ZSH = """
 zmodload zsh/zpty
 zpty shell zsh -f -i
 zpty -w shell "fpath=($1 \\$fpath); autoload -U compinit; compinit -D -u; PS1=; stty -echo columns 1000"
 zpty -w shell "zstyle ':completion:every::::' completer _all_matches _complete; zstyle ':completion:every:*' insert yes"
 zpty -w shell "zle -C every complete-word _generic; bindkey '^A' every"
-zpty -w shell 'show() { print -r -- "<$BUFFER>" }; zle -N show; bindkey "^B" show; print ready-''to-complete'
+zpty -w shell 'show() { printf "\\074%s\\076\\n" "$BUFFER" }; zle -N show; bindkey "^B" show; print ready-''to-complete'
 zpty -r shell output '*ready-to-complete*' || exit 3
 zpty -w -n shell "$2"$'\\x01\\x02'
 zpty -r shell output '*<*>*' || exit 4
