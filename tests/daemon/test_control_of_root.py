@@ -61,10 +61,18 @@ def test_root_and_administrators_are_answered_by_the_front(box: Box, authd: Auth
     assert json.loads(output)["listeners"] == ["/run/saslauthd/mux"]
 
 
-def test_an_administrator_is_answered_who_may_not_even_look_for_the_configuration(box: Box, authd: Authd) -> None:
+@pytest.fixture
+def closed_directory(box: Box, authd: Authd) -> Iterator[None]:
+    """Of the configuration: open to root and the front alone."""
     directory = box.path("/etc/authd")
     os.chown(directory, 0, box._ids("/etc/group")["authd"])
     directory.chmod(0o750)
+    yield
+    directory.chmod(0o755)
+
+
+@pytest.mark.usefixtures("closed_directory")
+def test_an_administrator_is_answered_who_may_not_even_look_for_the_configuration(box: Box) -> None:
     login = [sys.executable, "-m", "authd", "test", "-u", "alice", "-p", "right"]
 
     code, output = status_exit(box, "operator")
