@@ -80,7 +80,7 @@ def bracketed(value: bytes) -> str:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(hostile, hostile, hostile)
 def test_one_decision_is_one_line_that_is_read_back_as_it_was_sent(
     authd: Authd, user: bytes, realm: bytes, service: bytes

@@ -44,7 +44,7 @@ def test_what_looks_like_an_instruction_is_shown_as_it_is(box: Box, text: str) -
     assert text in shown(box, text)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=texts)
 def test_any_text_is_shown_letter_by_letter(box: Box, text: str) -> None:
     assert "".join(text.split()) in "".join(shown(box, f"begin {text} end").split())

@@ -200,7 +200,7 @@ def test_a_login_is_never_part_of_a_query(server: MariaDB, mode: str) -> None:
     assert server.execute("SELECT COUNT(*) FROM mail.users WHERE login = 'mallory'") == "0"
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(logins=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)))
 def test_what_is_bound_arrives_as_it_was(server: MariaDB, logins: list[str]) -> None:
     query = "SELECT '{PLAIN}secret' AS password, :login AS user"

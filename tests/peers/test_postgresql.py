@@ -199,7 +199,7 @@ def test_a_login_is_never_part_of_a_query(server: PostgreSQL, conforming: str) -
     assert server.execute("SELECT count(*) FROM users WHERE login = 'mallory'", "mail") == "0"
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(logins=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)))
 def test_what_is_bound_arrives_as_it_was(server: PostgreSQL, logins: list[str]) -> None:
     query = "SELECT '{PLAIN}secret' AS password, :login AS user"

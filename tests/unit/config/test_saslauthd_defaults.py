@@ -60,7 +60,7 @@ def test_assignments_are_read_in_the_quotes_of_the_shell(text: str, values: dict
     assert assignments("saslauthd", text) == values
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(CHARACTERS, max_size=12))
 def test_what_is_read_is_what_the_shell_assigns(value: str) -> None:
     """Refusing is always right: only a value that differs from the shell's would be wrong."""

@@ -315,7 +315,7 @@ class CacheMachine(RuleBasedStateMachine):
 
 
 TestCache = CacheMachine.TestCase
-TestCache.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+TestCache.settings = settings(max_examples=80, stateful_step_count=30)
 
 
 def test_what_is_kept_is_passed_over_by_the_garbage_collector() -> None:

@@ -17,7 +17,7 @@ def test_nothing_that_is_printed_can_move_a_terminals_cursor(text: str) -> None:
     assert all(line.isprintable() for line in report.lines())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(texts)
 def test_a_quoted_word_prints_and_is_the_same_to_a_shell(text: str) -> None:
     quoted = word(text)

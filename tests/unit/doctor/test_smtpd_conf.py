@@ -45,7 +45,7 @@ values = st.text(st.characters(categories=["L", "N", "P"], max_codepoint=0x24F),
 lines = st.sampled_from(["mech_list: GSSAPI", " Mech_List:LOGIN", "# mech_list: x", "pwcheck_method: auxprop", ""])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(lines, max_size=4), values)
 def test_the_command_makes_a_line_the_only_one_of_its_key(
     tmp_path_factory: pytest.TempPathFactory, before: list[str], value: str

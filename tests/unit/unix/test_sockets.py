@@ -80,7 +80,7 @@ def connect(path: Path) -> socket.socket:
     return client
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(mode=st.integers(0, 0o777), umask=st.sampled_from([0o000, 0o022, 0o077]))
 def test_the_mode_is_the_one_that_was_asked_for_under_any_umask(
     path: Path, listen: Callable[..., BoundSocket], mode: int, umask: int

@@ -72,7 +72,7 @@ def test_each_is_accepted_while_it_is_whole(stored: str) -> None:
     assert not hashes.matches(stored, Secret(b"asmuslerdorf"), ANYTHING)
 
 
-@settings(deadline=None, max_examples=600)
+@settings(max_examples=600)
 @given(st.sampled_from(STORED), st.data())
 def test_a_damaged_one_matches_nothing_and_raises_nothing_else(stored: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(stored)))
@@ -91,7 +91,6 @@ def meaning(stored: str) -> str:
     return (scheme + brace).upper() + (value.upper() if hexadecimal else value)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(STORED), st.sampled_from(STORED), st.data())
 def test_halves_of_two_make_no_whole_one(first: str, second: str, data: st.DataObject) -> None:
     mixed = first[: data.draw(st.integers(0, len(first)))] + second[data.draw(st.integers(1, len(second))) :]
@@ -101,7 +100,6 @@ def test_halves_of_two_make_no_whole_one(first: str, second: str, data: st.DataO
     is_accepted(mixed)
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(["", "{SSHA}", "{SHA512.HEX}", "{PBKDF2}", "{SCRAM-SHA-1}", "{CRYPT.B64}", "{PLAIN.HEX}", "{MD5}"]),
     st.text(),

@@ -9,7 +9,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from authd_backends.sasldb.berkeley_hash import HashFile, hash_of
@@ -85,7 +85,6 @@ def test_every_user_is_found_and_nobody_else(path: Path) -> None:
     assert others == {None}
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(short | long, short | long, max_size=60),
     st.sets(short, max_size=10),
@@ -174,7 +173,6 @@ def test_a_new_database_has_a_page_that_was_never_written(tmp_path: Path) -> Non
     assert got(tmp_path / "sasldb2", b"a") == b"value"
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_changed_bytes_do_no_further_harm(data: st.DataObject) -> None:
     """They may be those of a name or a password, which nothing tells: it ends, with an answer or as damage."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from berkeleydb import db
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from authd_backends.sasldb.formats import HEAD_BYTES, Format, recognise
@@ -56,7 +56,6 @@ def test_a_database_of_python_is_none_of_them(tmp_path: Path) -> None:
     assert recognise((tmp_path / "sasldb.dat").read_bytes()) is Format.UNKNOWN
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=2 * HEAD_BYTES))
 def test_any_bytes_are_something(head: bytes) -> None:
     assert isinstance(recognise(head), Format)

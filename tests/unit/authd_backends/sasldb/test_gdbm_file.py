@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from authd_backends.sasldb.database import DamagedError
@@ -54,14 +54,12 @@ def test_blocks_of_any_size_are_read(tmp_path: Path, block_size: int) -> None:
         assert database.get(b"nobody") is None
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=HEADER_BYTES), st.integers(0, 1 << 40))
 def test_any_bytes_are_a_header_or_damaged(content: bytes, size: int) -> None:
     with suppress(DamagedError):
         Header.of(content, size)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=512), st.integers(0, 2**31 - 1))
 def test_any_bytes_are_a_bucket_or_damaged(content: bytes, value: int) -> None:
     header = Header(0x13579ACF, 512, 512, 512, 6, 512, 16)

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from authd_backends.sasldb.database import DamagedError
@@ -51,7 +51,6 @@ def test_what_is_laid_otherwise_is_named(metas: tuple[bytes, bytes], offset: int
         newest(*(bytes(changed) if each == number else metas[each] for each in range(2)))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=META_BYTES + 8), st.sampled_from([0, 1]))
 def test_any_bytes_are_a_meta_page_or_damaged(content: bytes, number: int) -> None:
     with suppress(DamagedError):
@@ -65,7 +64,6 @@ headers = st.tuples(st.sampled_from([1, 2]), st.integers(16, 60), st.integers(16
 )
 
 
-@settings(deadline=None)
 @given(headers, st.binary(max_size=496), st.binary(max_size=20))
 def test_any_bytes_are_a_tree_page_or_damaged(header: bytes, rest: bytes, key: bytes) -> None:
     with suppress(DamagedError):
@@ -74,7 +72,6 @@ def test_any_bytes_are_a_tree_page_or_damaged(header: bytes, rest: bytes, key: b
         page.check(b"", None)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=16), st.integers(2, 9), st.integers(0, 9000))
 def test_any_bytes_begin_overflow_pages_or_are_damaged(header: bytes, page: int, length: int) -> None:
     with suppress(DamagedError):

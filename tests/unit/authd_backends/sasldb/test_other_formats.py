@@ -90,7 +90,7 @@ def test_every_user_is_found_and_nobody_else(kind: Kind, path: Path) -> None:
 
 
 @kinds
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_it_answers_as_the_library_does(kind: Kind, data: st.DataObject) -> None:
     keys = st.binary(min_size=1, max_size=12) | st.integers(200, kind.longest).map(lambda size: b"k" * size)
@@ -170,7 +170,7 @@ def is_bucket_or_directory(whole: bytes, number: int) -> bool:
 
 
 @kinds
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_changed_bytes_do_no_further_harm(kind: Kind, data: st.DataObject) -> None:
     """They may be those of a name or a password, which nothing tells: it ends, with an answer or as damage."""

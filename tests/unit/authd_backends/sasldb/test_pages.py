@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from berkeleydb import db
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from authd_backends.sasldb.database import DamagedError
@@ -91,14 +91,12 @@ def test_a_database_that_cyrus_does_not_make_is_refused(
         Metadata.of((tmp_path / "other").read_bytes()[:METADATA_BYTES])
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_first_page_or_damaged(content: bytes) -> None:
     with suppress(DamagedError):
         Metadata.of(content)
 
 
-@settings(deadline=None)
 @given(hash_pages | st.binary(min_size=512, max_size=512), st.binary(max_size=20))
 def test_any_bytes_are_a_hash_page_or_damaged(content: bytes, sought: bytes) -> None:
     with suppress(DamagedError):
@@ -110,7 +108,6 @@ def test_any_bytes_are_a_hash_page_or_damaged(content: bytes, sought: bytes) -> 
         assert all(items)
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=512, max_size=512), st.binary(max_size=20))
 def test_any_bytes_are_an_overflow_page_or_damaged(content: bytes, item: bytes) -> None:
     with suppress(DamagedError):
