@@ -31,7 +31,7 @@ from tests.servers.process import DEADLINE, wait_until
 from tests.servers.processes import Family, children, descriptors, family, status
 
 PACKAGES = ()
-SECONDS = float(os.environ.get("SOAK_SECONDS", "60"))
+SECONDS = float(os.environ.get("SOAK_SECONDS", "120"))
 WINDOW = max(SECONDS / 12, 3.0)  # seconds; the first two are for caches to fill
 USERS = 200
 SILENT = 20  # clients in each window
