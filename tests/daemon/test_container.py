@@ -39,7 +39,7 @@ def process_1(directory: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]
     (directory / "users").write_text(f"alice:{hashed(b'secret', '$6$rounds=1000$saltsalt')}\n")
     file = directory / "authd.toml"
     settings = (CONTAINER / "authd.toml").read_text() + WITHOUT_DELAY + '[control]\npath = "/run/authd/control"\n'
-    file.write_text(re.sub("/(run/saslauthd|run/authd|etc/authd)/", f"{directory}/", settings))
+    file.write_text(re.sub("/(run/saslauthd|run/authd|var/lib/authd)/", f"{directory}/", settings))
     file.chmod(0o600)
     command = [*NAMESPACE, *unprivileged([*AUTHD, *words("CMD"), "--config", str(file)])]
     with (directory / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as outside:

@@ -1,6 +1,7 @@
 """The wheel: what is in it, what it says of itself, and that it runs where there is nothing else."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from packaging.metadata import Metadata
 
 import authd
 from tests.daemon.running import NO, OK, ask, running, unprivileged
-from tests.packages.building import CHECKOUT
+from tests.packages.building import CHECKOUT, built
 
 FOLDERS = {"authd": CHECKOUT / "authd", "authd_backends": CHECKOUT / "backends" / "authd_backends"}
 DIST_INFO = f"authd-{authd.__version__}.dist-info"
@@ -75,6 +76,16 @@ def test_it_needs_nothing_unless_an_extra_is_asked_for(metadata: Metadata) -> No
 
     assert [each for each in required if not each.marker or each.marker.evaluate({"extra": ""})] == []
     assert "all" in (metadata.provides_extra or [])
+
+
+def test_what_the_containerfile_copies_is_all_it_is_built_from(names: list[str], tmp_path: Path) -> None:
+    containerfile = (CHECKOUT / "contrib/container/Containerfile").read_text()
+    copied = " ".join(re.findall("^COPY (.+) /src/", containerfile, re.MULTILINE)).split()
+    (tree := tmp_path / "src").mkdir()
+    subprocess.run(["cp", "--recursive", "--parents", *copied, tree], cwd=CHECKOUT, check=True)
+
+    with ZipFile(built("wheel", tree, tmp_path / "wheel")) as archive:
+        assert archive.namelist() == names
 
 
 @pytest.fixture(scope="module")
