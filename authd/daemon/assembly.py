@@ -15,6 +15,7 @@ from authd.decide.decision import Decision
 from authd.decide.digest import KEY_BYTES, Digester
 from authd.decide.failure_delay import FailureDelay
 from authd.decide.names import CanonicalNames
+from authd.decide.owners import Owners
 from authd.decide.route import Route, route_of
 from authd.decide.single_flight import SingleFlight
 from authd.decide.throttle import Throttle
@@ -78,13 +79,15 @@ def _limits(settings: Settings, max_connections: int) -> Limits:
 
 
 def _steps(settings: Settings) -> Steps:
+    cache, digester = Cache(settings.cache, time.monotonic, CHANCE), Digester(secrets.token_bytes(KEY_BYTES))
     return Steps(
-        cache=Cache(settings.cache, time.monotonic, CHANCE),
+        cache=cache,
         names=CanonicalNames(),
+        owners=Owners(cache, digester),
         throttle=Throttle(settings.throttle, time.monotonic),
         flights=SingleFlight(),
         delay=_delay(settings),
-        digester=Digester(secrets.token_bytes(KEY_BYTES)),
+        digester=digester,
         throttle_answer=settings.throttle.answer,
     )
 

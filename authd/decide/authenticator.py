@@ -11,6 +11,7 @@ from authd.decide.decision import Arrival, Decision, NotAsked, answer_to
 from authd.decide.digest import Digester, identity
 from authd.decide.failure_delay import FailureDelay
 from authd.decide.names import CanonicalNames
+from authd.decide.owners import Owners
 from authd.decide.queue import NoAnswer, Urgency
 from authd.decide.recognised import Recognised
 from authd.decide.route import Route, first_match
@@ -29,6 +30,7 @@ class Steps:
     cache: Cache
     throttle: Throttle
     names: CanonicalNames
+    owners: Owners
     flights: SingleFlight[tuple[Verdict, Member]]
     delay: FailureDelay
     digester: Digester
@@ -98,35 +100,51 @@ class Authenticator:
 
     async def _ask(self, asked: Asked, generation: object) -> Decision:
         steps, request = self._steps, asked.request
-        is_owner = steps.cache.was_last_accepted(asked.identity, asked.digest)
-        block = steps.throttle.block_of(asked.name, request.client)
-        if block is not UserBlock.NONE and not is_owner and steps.cache.remembers(asked.identity):
-            return self._end_throttled(asked, "user")
+        is_owner = steps.owners.include(asked)
+        if kind := self._block(asked, is_owner=is_owner):
+            return self._end_throttled(asked, kind)
         verdict, member = await self._verdict(asked, Urgency.OWNER if is_owner else self._urgency(asked))
         name = steps.names.learn(asked.identity, asked.name, verdict.user)
         if name != asked.name:
             asked = asked._replace(name=name)
-        is_refused = verdict.outcome not in (Outcome.ACCEPTED, Outcome.UNAVAILABLE)
-        is_shut_out = steps.throttle.shuts_out(asked.name)
-        if not is_shut_out and not (is_owner and not is_refused and not asked.route.caches):
-            steps.cache.remember(asked.identity, asked.digest, verdict.outcome, generation, member.origin, asked.name)
-        if kind := self._late_block(asked, is_guess=is_refused and not is_owner):
+        is_accepted = verdict.outcome is Outcome.ACCEPTED
+        is_refused = not is_accepted and verdict.outcome is not Outcome.UNAVAILABLE
+        kind = self._late_block(asked, is_refused=is_refused, was_owner=is_owner)
+        is_known = not asked.route.caches and steps.cache.was_last_accepted(asked.identity, asked.digest)
+        if not (is_accepted and (kind or is_known)) and not steps.throttle.shuts_out(name):
+            steps.cache.remember(asked.identity, asked.digest, verdict.outcome, generation, member.origin, name)
+        if kind:
             if is_refused:
-                steps.throttle.note_refusal(asked.name, request.client, asked.digest)
+                steps.throttle.note_refusal(name, request.client, asked.digest)
             return self._end_throttled(asked, kind)
+        if is_accepted:
+            steps.owners.note(asked)
         return self._end_asked(asked, verdict, member)
 
-    def _late_block(self, asked: Asked, *, is_guess: bool) -> str:
-        """Whose wrong passwords block a request that has its verdict: those of others who were asked for meanwhile.
-
-        Nor did anybody know before that this is another spelling of a user who is blocked. Empty where none do.
-        """
+    def _block(self, asked: Asked, *, is_owner: bool) -> str:
+        """Whose wrong passwords keep this request from being looked at; empty where none do."""
         throttle, client = self._steps.throttle, asked.request.client
         if throttle.blocks_address(asked.name, client):
             return "address"
-        if throttle.shuts_out(asked.name) or (is_guess and throttle.block_of(asked.name, client) is not UserBlock.NONE):
-            return "user"
-        return ""
+        match throttle.block_of(asked.name, client):
+            case UserBlock.NONE:
+                return ""
+            case UserBlock.GUESSERS:
+                return "" if is_owner or not self._steps.owners.are_known_of(asked) else "user"
+            case UserBlock.EVERYBODY:
+                return "user"
+
+    def _late_block(self, asked: Asked, *, is_refused: bool, was_owner: bool) -> str:
+        """The same when the verdict is there: others may have guessed meanwhile, and who is meant is known only now.
+
+        A guesser hears no refusal either.
+        """
+        is_owner = was_owner or self._steps.owners.include(asked)
+        kind = self._block(asked, is_owner=is_owner)
+        if not kind and is_refused and not is_owner:
+            block = self._steps.throttle.block_of(asked.name, asked.request.client)
+            return "" if block is UserBlock.NONE else "user"
+        return kind
 
     async def _verdict(self, asked: Asked, urgency: Urgency) -> tuple[Verdict, Member]:
         route, request = asked.route, asked.request

@@ -8,6 +8,7 @@ from authd.decide.cache import Cache
 from authd.decide.digest import Digester
 from authd.decide.failure_delay import FailureDelay
 from authd.decide.names import CanonicalNames
+from authd.decide.owners import Owners
 from authd.decide.single_flight import SingleFlight
 from authd.decide.throttle import Throttle
 
@@ -33,12 +34,14 @@ class Pieces:
     throttle: ThrottleSettings = OFF
 
     def steps(self) -> Steps:
+        cache, digester = Cache(self.cache, self.clock, no_chance), Digester(b"k" * 32)
         return Steps(
-            cache=Cache(self.cache, self.clock, no_chance),
+            cache=cache,
+            owners=Owners(cache, digester),
             names=CanonicalNames(),
             throttle=Throttle(self.throttle, self.clock),
             flights=SingleFlight(),
             delay=FailureDelay(self.throttle.failure_delay, 8.0, no_chance),
-            digester=Digester(b"k" * 32),
+            digester=digester,
             throttle_answer=self.throttle.answer,
         )
