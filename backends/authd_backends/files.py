@@ -65,9 +65,11 @@ def open_regular(path: Path) -> int:
     Raises OSError, also for what is no regular file: a pipe or a device might keep its reader waiting for ever.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        _check_regular(path, os.fstat(descriptor))
+    except OSError:
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "expected a regular file, got something else", str(path))
+        raise
     return descriptor
 
 
@@ -119,7 +121,8 @@ def replace(path: Path, content: bytes, *, mode: int = 0o600, group: int = -1) -
     """Replace a file in one step, synced to the disk: readers see the old one or the new one, whole.
 
     Owner, group and mode of an existing file are kept; `mode` and `group` are for a new one. Of a symbolic link the
-    file behind it is replaced, so that the link stays. Raises OSError, and then nothing has changed.
+    file behind it is replaced, so that the link stays. Raises OSError, also for what is no regular file, and then
+    nothing has changed.
     """
     target = _target(path)
     new = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
@@ -139,12 +142,21 @@ def replace(path: Path, content: bytes, *, mode: int = 0o600, group: int = -1) -
 
 
 def _target(path: Path) -> Path:
-    """What a path leads to. Raises OSError for somebody else's link, which might lead root to any file."""
+    """What a path leads to.
+
+    Raises OSError for somebody else's link, which might lead root to any file, and for what is no file: root can put
+    one in the place of /dev/null.
+    """
     if path.is_symlink() and path.lstat().st_uid not in (0, os.geteuid()):
         raise OSError(errno.ELOOP, "is a symbolic link of another user", str(path))
     with suppress(FileNotFoundError):
-        path.stat()  # or each version of Python would tell of a loop of links in its own way
+        _check_regular(path, path.stat())  # of a loop of links each version of Python would tell in its own way
     return path.resolve()
+
+
+def _check_regular(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "expected a regular file, got something else", str(path))
 
 
 def _give_rights(descriptor: int, existing: Path, mode: int, group: int) -> None:

@@ -141,6 +141,19 @@ def test_a_link_stays_and_the_file_behind_it_is_replaced(users: Path) -> None:
 
 
 @as_root
+def test_what_is_no_regular_file_is_not_replaced_by_one(tmp_path: Path) -> None:
+    """Root can do that to /dev/null, and /dev/stdout may lead there."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+
+    for path in (tmp_path / "pipe", tmp_path / "link", tmp_path):
+        with pytest.raises(OSError, match="expected a regular file, got something else"):
+            files.replace(path, b"new")
+
+    assert (tmp_path / "pipe").is_fifo()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_loop_of_links_is_no_file_to_replace(tmp_path: Path) -> None:
     (tmp_path / "one").symlink_to("two")
     (tmp_path / "two").symlink_to("one")
