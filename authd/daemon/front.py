@@ -248,7 +248,7 @@ class Front:
 def _tell_what_was_done(pieces: Pieces) -> None:
     counts, lag = pieces.connections.counters, pieces.lag
     outcomes = {f"{protocol}:{outcome}": count for (protocol, outcome), count in pieces.counters.by_outcome().items()}
-    told = " ".join(f"{name}={count}" for name, count in sorted(outcomes.items()))
+    told = " ".join(f"{name}={count}" for name, count in sorted(outcomes.items())) or "nobody has asked"
     log.info(
         "stopped after %d connections (%d ended early, %d too slow, %d evicted, %d turned away); "
         "the loop was %.0f ms late at most and %d times too late; %s",

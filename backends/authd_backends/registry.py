@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from authd_backends.errors import MissingLibraryError, OptionError
+from authd_backends.kinds import SHOWN, shown
 
 ENTRY_POINTS = "authd.backends"  # the group in which other distributions name their backends
 
@@ -62,9 +63,9 @@ def _from_entry_point(name: str) -> type[Any]:
     for entry_point in entry_points(group=ENTRY_POINTS, name=name):
         found: type[Any] = entry_point.load()
         return found
-    nearest = get_close_matches(_plain(name), _CLASSES, 1, cutoff=0.6)
-    hint = f" (did you mean {nearest[0]}?)" if nearest else ""
-    raise OptionError(f"type: {expected_types()}, got {name!r}{hint}")
+    meant = next(iter(get_close_matches(_plain(name[:SHOWN]), _CLASSES, 1, cutoff=0.6)), None)
+    expected = f"expected a known type ({meant}?)" if meant else expected_types()
+    raise OptionError(f"type: {expected}, got {shown(name)}")
 
 
 def _plain(name: str) -> str:
