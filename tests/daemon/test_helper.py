@@ -24,7 +24,7 @@ from tests.daemon.running import until
 from tests.daemon.small_helper import DIGEST
 
 SCRIPT = Path(__file__).with_name("small_helper.py")
-DEADLINE = 0.5  # seconds of check_deadline
+SHORT = 1.5  # seconds of check_deadline, where a check does not end by itself; other ones have all the time they need
 NOBODY = 65534
 
 
@@ -57,7 +57,7 @@ def helper(
     directory: Path,
     *,
     uid: int = os.getuid(),
-    check_deadline: float = DEADLINE,
+    check_deadline: float = 600,
     frame_deadline: float = 60,
     max_checks: int = 1000,
     max_memory: int = 1 << 30,
@@ -137,7 +137,7 @@ def test_it_answers_who_asks_with_the_whole_verdict(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("deed", ["sleep 600", "spin", "block"])
 def test_a_check_that_hangs_is_killed_at_its_deadline_and_nobody_else_notices(tmp_path: Path, deed: str) -> None:
-    with helper(tmp_path) as running:
+    with helper(tmp_path, check_deadline=SHORT) as running:
         client = running.client()
 
         async def live() -> tuple[Verdict, list[Verdict]]:
@@ -174,7 +174,7 @@ def test_a_check_that_ends_its_worker_is_one_outage_with_its_cause(tmp_path: Pat
 
 @pytest.mark.parametrize("text", ["\0\7\3\0\1", "no frame at all", "\0\1\3", "\xff" * 5000])
 def test_what_a_check_writes_to_its_descriptors_is_no_answer(tmp_path: Path, text: str) -> None:
-    with helper(tmp_path) as running:
+    with helper(tmp_path, check_deadline=SHORT) as running:
         garbled, after = check(running, f"garbage {text}", "alice")
 
     assert garbled.outcome is Outcome.UNAVAILABLE
@@ -182,7 +182,7 @@ def test_what_a_check_writes_to_its_descriptors_is_no_answer(tmp_path: Path, tex
 
 
 def test_a_check_that_forks_and_returns_twice_answers_nobody_else(tmp_path: Path) -> None:
-    with helper(tmp_path) as running:
+    with helper(tmp_path, check_deadline=SHORT) as running:
         client = running.client()
 
         async def live() -> list[Verdict]:
@@ -205,7 +205,7 @@ def test_what_a_check_raises_is_an_outage_and_its_text_is_told_to_nobody(tmp_pat
 
 @pytest.mark.parametrize("deed", ["child", "orphan"])
 def test_what_a_check_leaves_behind_does_not_outlive_it_for_long(tmp_path: Path, deed: str) -> None:
-    with helper(tmp_path) as running:
+    with helper(tmp_path, check_deadline=SHORT) as running:
         (verdict,) = check(running, deed)
         child = int((tmp_path / "child").read_text())
 
@@ -215,7 +215,7 @@ def test_what_a_check_leaves_behind_does_not_outlive_it_for_long(tmp_path: Path,
 
 
 def test_a_hanging_check_s_children_die_with_it(tmp_path: Path) -> None:
-    with helper(tmp_path) as running:
+    with helper(tmp_path, check_deadline=SHORT) as running:
         client = running.client()
 
         async def live() -> Verdict:
@@ -288,7 +288,7 @@ def test_a_worker_that_dies_while_nobody_asks_is_not_missed(tmp_path: Path) -> N
 
 def test_a_check_that_the_front_has_given_up_holds_no_worker(tmp_path: Path) -> None:
     """Its deadline may be shorter than the worker's own, and the front may have been started anew."""
-    with helper(tmp_path, check_deadline=600, max_workers=1) as running:
+    with helper(tmp_path, max_workers=1) as running:
         client = running.client()
 
         async def live() -> None:
@@ -396,7 +396,7 @@ def test_workers_end_with_the_helper(tmp_path: Path) -> None:
 
 
 def test_what_checks_left_behind_ends_with_the_helper(tmp_path: Path) -> None:
-    with helper(tmp_path, check_deadline=600) as running:
+    with helper(tmp_path) as running:
         check(running, "child")
         child = int((tmp_path / "child").read_text())
         grandchildren = children(child)
