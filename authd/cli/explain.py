@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from authd.cli.asking import add_options, asked, duration, shown
+from authd.cli.password import piped
 
 HELP = "show which route and backends a login takes, and with --password how it ends"
 _EXIT_STATUS = {"ok": 0, "refusal": 1, "temporary_failure": 75}
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _password() -> bytes:
     if not sys.stdin.isatty():
-        return sys.stdin.buffer.readline().rstrip(b"\n")
+        return piped()
     from getpass import getpass
 
     return os.fsencode(getpass())

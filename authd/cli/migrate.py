@@ -98,7 +98,8 @@ def _write(output: Path, text: bytes, *, replaces: bool) -> int:
     from authd_backends import files
 
     group = group_id(ServerSettings().user) if os.geteuid() == 0 else -1
-    whole = output if replaces else output.with_name(f".{output.name}.{os.getpid()}")
+    # `files` refuses what has no name
+    whole = output if replaces or not output.name else output.with_name(f".{output.name}.{os.getpid()}")
     try:
         files.replace(whole, text, mode=0o640, group=group)
         if not replaces:

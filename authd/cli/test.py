@@ -13,6 +13,8 @@ from argparse import REMAINDER, ArgumentParser, Namespace
 from collections.abc import Sequence
 from getopt import GetoptError, gnu_getopt
 
+from authd.cli.password import piped
+
 HELP = "try a login through the socket, in testsaslauthd's words"
 USAGE = """\
 authd test: usage: authd test -u username -p password
@@ -93,7 +95,7 @@ def _question(options: dict[str, str]) -> bytes:
 def _ask() -> bytes:
     """Read the password without echo, or a line of standard input where that is no terminal."""
     if not sys.stdin.isatty():
-        return sys.stdin.buffer.readline().rstrip(b"\n")
+        return piped()
     from getpass import getpass
 
     return os.fsencode(getpass())
@@ -121,7 +123,7 @@ def _default_socket() -> str:
 
 def _repeat(number: str) -> int:
     """Read the number as atoi(3) does; nothing usable, and zero, mean once."""
-    return max(1, int(number)) if number.isdecimal() else 1
+    return max(1, int(number)) if number.isdecimal() and len(number) < 10 else 1
 
 
 def _log_in(path: str, question: bytes) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from authd.cli.passwd_store import Store, UserError, chosen
+from authd.cli.password import piped
 from authd.config.errors import ConfigError
 from authd_backends import hashes, passwd_lines
 from authd_backends.contract import Secret
@@ -132,7 +133,7 @@ _ACTIONS: dict[str, Callable[[Store, Namespace], None]] = {
 
 def _password(name: str) -> Secret:
     if not sys.stdin.isatty():
-        return Secret(sys.stdin.buffer.readline().rstrip(b"\n"))
+        return Secret(piped())
     from getpass import getpass
 
     first = getpass(f"Password of {_shown(name)}: ")

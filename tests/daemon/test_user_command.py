@@ -132,6 +132,15 @@ def test_what_is_no_passwd_file_is_told_at_once(users: Path, words: list[str], k
     assert users.lstat().st_ino == before.st_ino
 
 
+def test_a_password_without_an_end_is_refused(users: Path) -> None:
+    command = [*AUTHD, "user", "add", "alice", "--file", str(users)]
+    with Path("/dev/zero").open("rb") as zeros:
+        done = subprocess.run(command, stdin=zeros, capture_output=True, text=True, timeout=ENOUGH, check=False)
+
+    assert (done.returncode, users.exists()) == (1, False)
+    assert done.stderr == "authd user: password: expected 1 to 511 bytes without NUL\n"
+
+
 @pytest.mark.parametrize("name", ["", "a:b", "a\nb", "#a", " a"])
 def test_a_name_that_cannot_stand_in_a_file_is_wrong_use(users: Path, name: str) -> None:
     status, _, errors = user("add", name, "--file", users, password=b"x\n")

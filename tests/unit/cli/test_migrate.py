@@ -120,6 +120,12 @@ def test_force_replaces_it(defaults: Path) -> None:
     assert parse("authd.toml", output.read_bytes()).settings.cache.enabled
 
 
+@pytest.mark.parametrize("words", [["--output", ""], ["--output", "", "--force"], ["--output", "/", "--force"]])
+def test_what_can_be_no_file_is_told(defaults: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    assert status_of(*words) == 1
+    assert "expected to write it, got: expected a regular file" in capsys.readouterr().err
+
+
 def test_a_directory_that_is_not_there_is_told(defaults: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of("--output", str(defaults / "none" / "authd.toml")) == 1
     assert "none/authd.toml: expected to write it, got: No such file or directory" in capsys.readouterr().err
