@@ -25,7 +25,8 @@ class Owners:
         """Take in that the user has come in."""
         if is_overlong(asked.identity):
             return
-        self._last[asked.name] = asked.identity
+        if self._last.get(asked.name) != asked.identity:  # an equal one is the cache's own, and takes no further memory
+            self._last[asked.name] = asked.identity
         self._last.move_to_end(asked.name)
         if len(self._last) > MAX_OWNERS:
             self._last.popitem(last=False)
