@@ -242,6 +242,32 @@ def test_a_check_for_which_nobody_waits_any_more_gives_its_slot_back_where_it_ca
     live(lambda backend: backend.queue(1, 5, cancellable=True), story)
 
 
+def test_a_check_that_was_begun_for_one_who_is_turned_away_at_once_never_runs() -> None:
+    """Where every slot of max_connections is taken the first step has been made, and no other is."""
+    checked: list[str] = []
+
+    async def check(request: Request) -> Verdict:
+        checked.append(request.login)
+        return Verdict(Outcome.ACCEPTED)
+
+    async def story() -> int:
+        queue = BackendQueue(
+            lambda request: asyncio.create_task(check(request)),
+            max_concurrent=1,
+            max_queued=1,
+            deadline=60.0,
+            cancellable=True,
+        )
+        asking = queue.ask(Request("alice", Secret(b"x")), Urgency.ANYBODY)
+        asking.send(None)
+        asking.close()
+        await a_while()
+        return queue.running
+
+    assert asyncio.run(story()) == 0
+    assert checked == []
+
+
 def test_what_a_check_raises_comes_out_where_it_is_awaited() -> None:
     async def story(backend: Backend, ask: Ask) -> None:
         asked = ask("a")
