@@ -1,8 +1,8 @@
-"""Python's garbage collector, while whose full collections nobody is answered.
+"""Python's garbage collector, during whose full collections nobody is answered.
 
 They look at every container there is and at all that is in it: 60 ms with 100,000 users in the cache, time and again
-while these come in. So tables that grow are made before this is called, and what is kept in them are plain values,
-which no collector looks at. That is none of its business: it goes when its table lets go of it.
+while these come in. So the tables that grow are made before this is called, and what they keep are plain values, which
+need no collector: they go when their table lets go of them.
 """
 
 import gc
