@@ -101,8 +101,8 @@ class Authenticator:
     async def _ask(self, asked: Asked, generation: object) -> Decision:
         steps, request = self._steps, asked.request
         is_owner = steps.owners.include(asked)
-        if kind := self._block(asked, is_owner=is_owner):
-            return self._end_throttled(asked, kind)
+        if self._blocks_user(asked, is_owner=is_owner):
+            return self._end_throttled(asked, "user")
         verdict, member = await self._verdict(asked, Urgency.OWNER if is_owner else self._urgency(asked))
         name = steps.names.learn(asked.identity, asked.name, verdict.user)
         if name != asked.name:
@@ -121,30 +121,25 @@ class Authenticator:
             steps.owners.note(asked)
         return self._end_asked(asked, verdict, member)
 
-    def _block(self, asked: Asked, *, is_owner: bool) -> str:
-        """Whose wrong passwords keep this request from being looked at; empty where none do."""
-        throttle, client = self._steps.throttle, asked.request.client
-        if throttle.blocks_address(asked.name, client):
-            return "address"
-        match throttle.block_of(asked.name, client):
-            case UserBlock.NONE:
-                return ""
-            case UserBlock.GUESSERS:
-                return "" if is_owner or not self._steps.owners.are_known_of(asked) else "user"
-            case UserBlock.EVERYBODY:
-                return "user"
-
     def _late_block(self, asked: Asked, *, is_refused: bool, was_owner: bool) -> str:
-        """The same when the verdict is there: others may have guessed meanwhile, and who is meant is known only now.
+        """Whose wrong passwords block a request that has its verdict; empty where none do.
 
-        A guesser hears no refusal either.
+        Others may have guessed meanwhile, and who is meant is known only now. A guesser hears no refusal either.
         """
+        if self._steps.throttle.blocks_address(asked.name, asked.request.client):
+            return "address"
         is_owner = was_owner or self._steps.owners.include(asked)
-        kind = self._block(asked, is_owner=is_owner)
-        if not kind and is_refused and not is_owner:
-            block = self._steps.throttle.block_of(asked.name, asked.request.client)
-            return "" if block is UserBlock.NONE else "user"
-        return kind
+        return "user" if self._blocks_user(asked, is_owner=is_owner, is_refused=is_refused) else ""
+
+    def _blocks_user(self, asked: Asked, *, is_owner: bool, is_refused: bool = False) -> bool:
+        """Whether the user's wrong passwords keep this request from being looked at, or its refusal from being told."""
+        match self._steps.throttle.block_of(asked.name, asked.request.client):
+            case UserBlock.NONE:
+                return False
+            case UserBlock.GUESSERS:
+                return not is_owner and (is_refused or self._steps.owners.are_known_of(asked))
+            case UserBlock.EVERYBODY:
+                return True
 
     async def _verdict(self, asked: Asked, urgency: Urgency) -> tuple[Verdict, Member]:
         route, request = asked.route, asked.request
