@@ -99,6 +99,15 @@ class Backend:
         )
 
 
+def queue_of_tasks(check: Callable[[Request], Coroutine[Any, Any, Verdict]]) -> BackendQueue:
+    """One check at a time, each in a task of its own, and one that waits."""
+
+    def run(request: Request) -> "asyncio.Task[Verdict]":
+        return asyncio.create_task(check(request))
+
+    return BackendQueue(run, max_concurrent=1, max_queued=1, deadline=60.0, cancellable=True)
+
+
 Ask = Callable[..., "asyncio.Task[Verdict]"]
 
 
@@ -251,13 +260,7 @@ def test_a_check_that_was_begun_for_one_who_is_turned_away_at_once_never_runs() 
         return Verdict(Outcome.ACCEPTED)
 
     async def story() -> int:
-        queue = BackendQueue(
-            lambda request: asyncio.create_task(check(request)),
-            max_concurrent=1,
-            max_queued=1,
-            deadline=60.0,
-            cancellable=True,
-        )
+        queue = queue_of_tasks(check)
         asking = queue.ask(Request("alice", Secret(b"x")), Urgency.ANYBODY)
         asking.send(None)
         asking.close()
@@ -347,13 +350,7 @@ def test_the_backend_is_told_for_whom_it_is_urgent() -> None:
         return Verdict(Outcome.ACCEPTED)
 
     async def story() -> None:
-        queue = BackendQueue(
-            lambda request: asyncio.create_task(check(request)),
-            max_concurrent=1,
-            max_queued=1,
-            deadline=60.0,
-            cancellable=True,
-        )
+        queue = queue_of_tasks(check)
         for urgency in Urgency:
             await queue.ask(Request("alice", Secret(b"x")), urgency)
 
