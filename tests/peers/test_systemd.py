@@ -252,6 +252,18 @@ def test_without_any_file_the_front_serves_what_root_keeps_and_it_cannot_write(m
         manager.run("systemctl", "restart", "authd.service")
 
 
+def test_without_the_directory_of_its_control_socket_the_front_serves_none_the_less(manager: Systemd) -> None:
+    manager.run("systemctl", "reset-failed", "authd.service")  # the starts of the tests before
+    manager.run("rm", "-r", "/run/authd")
+    try:
+        manager.run("systemctl", "restart", "authd.service")
+
+        assert asked(manager) == OK
+    finally:
+        manager.run("systemd-tmpfiles", "--create", str(UNITS / "tmpfiles.d/authd.conf"))
+        manager.run("systemctl", "restart", "authd-shadow.socket", "authd-pam.socket", "authd.service")
+
+
 def test_without_its_helper_a_backend_is_out_and_comes_back_by_the_next_login(manager: Systemd) -> None:
     manager.run("systemctl", "stop", "authd-pam.socket", "authd-pam.service")
     assert [asked(manager, "imap"), asked(manager, "pop")] == [TEMPORARY_FAILURE, OK]
